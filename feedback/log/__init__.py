@@ -1,0 +1,194 @@
+"""The delivery log: the truth about every accepted job; a queued copy is only a ticket.
+
+`DeliveryLog` is the seam; `postgres` and `sqlite` are its adapters, held to one conformance suite. Claims, intents and
+outcomes are statements on the log, each for many jobs at once.
+
+How a job moves: absent -> claimed (by the first `claim`) -> intended (the final dot is about to leave) -> recorded: settled
+for good, or waiting for its retry, unclaimed. `release` puts a claimed job back without an attempt being counted. A worker
+owns what it claimed for as long as it beats: a claim whose owner has stopped beating is taken over by the next `claim`, and
+if it had an intent and no outcome it is *in doubt*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from feedback.event import Scalar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """What the log knows of a job without its message: enough to report on it when no ticket is at hand."""
+
+    job_id: str
+    delivery_id: str
+    wave: int
+    tenant: str
+    rcpt_to: str
+    context: dict[str, Scalar]
+    test: bool
+    expires_at: float | None  # as the job says, POSIX; the log cuts it to `MAX_VALIDITY` after acceptance
+
+
+MAX_VALIDITY = 84 * 3600.0
+"""Seconds a job may live after its acceptance, whatever it says (3.5 days)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A job whose ticket came up. `generation` is the ticket's: the `seq` of the event that parked it, 0 at first."""
+
+    face: Face
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Where a job stands. Times are POSIX seconds.
+
+    `doubtful`: from some moment on the receiver may have taken a message without our knowing; it stays true.
+    `resent`: its one doubtful repeat has been spent. `last_event` is the newest event as JSON, None before the first outcome.
+    """
+
+    face: Face
+    accepted_at: float
+    expires_at: float
+    attempt: int  # attempts begun
+    seq: int  # of the newest event; 0 = `accepted`
+    doubtful: bool
+    resent: bool
+    last_event: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Ours, never seen before: the `accepted` event is due."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Ours again: a retry, a hand-back, or what a dead worker left before the dot."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Ours, but a dead worker had begun attempt `state.attempt` and meant to send the dot: nobody knows if it did.
+
+    `state.doubtful` is already true and the intent is cleared.
+    """
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not ours yet: its retry is due at `retry_at`, with ticket `state.seq`. `parked`: that ticket is known to exist,
+    so an older one may be dropped; otherwise whoever holds this ticket repeats event and parking."""
+
+    state: State
+    retry_at: float
+    parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Final: `state.last_event` says how. The ticket may be dropped once that event has been published again."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """In the hands of a worker that still beats (perhaps this one): look again after `lease` seconds."""
+
+    lease: float
+
+
+Claim = Fresh | Taken | InDoubt | Waiting | Settled | Elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What `record` writes for one job: its newest event and where that leaves it.
+
+    `final` is None for a job that lives on, then `retry_at` says when it is due; else `sent`, `failed` or `cancelled`.
+    """
+
+    job_id: str
+    seq: int
+    attempt: int
+    event: bytes
+    final: str | None = None
+    retry_at: float | None = None
+    doubtful: bool = False  # once true in the log it stays true
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One delivery's sums, as the log has them; SMTP tests are not counted."""
+
+    delivery_id: str
+    accepted: int
+    sent: int
+    failed: int
+    cancelled: int
+    in_flight: int
+
+
+class DeliveryLog(Protocol):
+    """One worker process's view of the log. Every method may raise `LogAway`; then nothing is known to have happened."""
+
+    async def open(self) -> None:
+        """Bring the schema up to date, sign this worker on, start beating."""
+
+    async def close(self) -> None:
+        """Sign off; what is still claimed is free for others at once."""
+
+    async def claim(self, candidates: Sequence[Candidate], now: float) -> list[Claim]:
+        """Claim a batch, in one transaction; answers in the order of `candidates`. A job_id twice in the batch is
+        claimed once, the other answer is `Elsewhere`."""
+
+    async def intend(self, attempts: Sequence[tuple[str, int]]) -> set[str]:
+        """Commit that the final dot of each `(job_id, attempt)` is about to leave; answers the job_ids still ours.
+        For any other job the dot must not be sent. A job already doubtful becomes `resent`."""
+
+    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event."""
+
+    async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
+        """Write outcome and event of a batch, in one transaction; answers the job_ids written. The others are no longer
+        ours: somebody else decides them. A recorded job is unclaimed and without intent."""
+
+    async def parked(self, tickets: Sequence[tuple[str, int]]) -> None:
+        """Note that the retry tickets `(job_id, seq)` are safely queued."""
+
+    async def due(self, now: float, limit: int) -> list[State]:
+        """Claim up to `limit` unclaimed jobs that are past their expiry, whichever ticket they may have; a job that a
+        dead worker left with an intent comes `doubtful`."""
+
+    async def unpublished(self, limit: int) -> list[bytes]:
+        """Events of jobs settled without a ticket (by `due`) that `published` has not confirmed yet, from dead workers
+        included; never one that a live worker is about to publish."""
+
+    async def published(self, job_ids: Sequence[str]) -> None:
+        """Note that the final events of these jobs, settled without a ticket, are out."""
+
+    async def forget(self, before: float, limit: int) -> int:
+        """Drop up to `limit` jobs settled before that time; answers how many went."""
+
+    async def tally(self, delivery_id: str | None) -> list[Tally]:
+        """The sums of one delivery, or of all."""
+
+    async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
+        """`(job_id, final or None)` of a delivery's jobs with job_id > `after`, in order: one page for `reconcile`."""
+
+    async def find(self, job_id: str) -> State | None:
+        """One job, or None."""
+
+
+class LogAway(Exception):
+    """The store cannot be reached, or broke off: nothing is known to have happened. Try again later."""

@@ -1,0 +1,1 @@
+"""The reference campaign tracker: it reads feedback events and keeps a delivery's figures."""

@@ -1,0 +1,134 @@
+"""What one try at one message did: the value that everything after the wire reads.
+
+`mta.traffic.signal` reads from it what the site is telling us; `feedback.qualifier` reads what it says about the
+recipient. Neither changes it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mta.reply import Reply
+
+
+class Phase(StrEnum):
+    """Where in the transaction an attempt ended. The order is that of the dialogue."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    BANNER = "banner"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+    RSET = "rset"
+
+
+class Trouble(StrEnum):
+    """Why an attempt ended without a reply that decides it. A closed set: whoever reads it can match every case."""
+
+    NO_DOMAIN = "no_domain"  # NXDOMAIN
+    NULL_MX = "null_mx"  # RFC 7505
+    NO_ADDRESS = "no_address"  # the domain exists, nothing in it takes mail
+    DNS_FAILURE = "dns_failure"  # SERVFAIL, REFUSED, lame: nobody knows
+    DNS_TIMEOUT = "dns_timeout"
+    FORBIDDEN_ADDRESS = "forbidden_address"  # every MX host has a loopback, private, link-local or own address
+    UNREACHABLE = "unreachable"  # refused, reset or no route while connecting
+    TIMEOUT = "timeout"
+    LOST = "lost"  # connection closed or reset in mid-dialogue, before the final dot
+    GARBAGE = "garbage"  # what came is no SMTP reply: bad code, mixed codes, too long, out of turn
+    TLS_FAILED = "tls_failed"  # handshake or certificate
+    TLS_MISSING = "tls_missing"  # the policy asks for TLS, the server offers none
+    AUTH_MISSING = "auth_missing"  # no mechanism in common, or only one that would show the password
+    TOO_LARGE = "too_large"  # over the SIZE the server announced (RFC 1870)
+    NEEDS_SMTPUTF8 = "needs_smtputf8"  # an address that this server cannot carry (RFC 6531)
+    ILLEGAL_MESSAGE = "illegal_message"  # no legal form of the message exists for this server
+    FENCED = "fenced"  # the claim on the job was lost before the final dot; nothing was transmitted
+    SHUTDOWN = "shutdown"  # given up because the worker stops; nothing was transmitted
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The server took responsibility (a 2yz after the final dot; in an SMTP test, after RCPT TO)."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server said 4yz or 5yz."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No reply decides it, and certainly nothing was taken. `text` says what happened."""
+
+    trouble: Trouble
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """The final dot may have left and no reply came back: the server may have taken the message (RFC 1047)."""
+
+    text: str
+
+
+Ending = Delivered | Refused | Broken | Doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The encryption of a connection; `auth` is `none`, `pkix`, `mta-sts` or `dane`."""
+
+    version: str
+    cipher: str
+    auth: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """The way an attempt took; what was not reached is None."""
+
+    site: str
+    mx_host: str | None = None
+    remote_ip: str | None = None
+    source_ip: str | None = None
+    helo: str | None = None
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try. Times are in seconds; `began_at` is a POSIX timestamp."""
+
+    phase: Phase
+    ending: Ending
+    path: Path
+    began_at: float
+    duration: float
+    banner_time: float | None = (
+        None  # connection open to greeting: rises before a site refuses; None on a reused session
+    )
+    dot_time: float | None = None  # final dot to reply: likewise
+
+    @property
+    def reply(self) -> Reply | None:
+        match self.ending:
+            case Delivered(reply) | Refused(reply):
+                return reply
+            case Broken() | Doubtful():
+                return None
+
+    @property
+    def text(self) -> str:
+        """The reply's text or, where there is none, what happened."""
+        match self.ending:
+            case Delivered(reply) | Refused(reply):
+                return reply.text
+            case Broken(_, text) | Doubtful(text):
+                return text

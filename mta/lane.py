@@ -1,0 +1,29 @@
+"""Egress sources and lanes: the unit that is paced is one source towards one site."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An egress source: the address mail leaves from (None: the system's choice) and the name it greets with."""
+
+    pool: str
+    helo: str
+    address: str | None = None
+    weight: int = 1
+
+    @property
+    def name(self) -> str:
+        """How logs, lanes and stores call it."""
+        return self.address or "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One egress source towards one site."""
+
+    source: Source
+    site: str
+
+    def __str__(self) -> str:
+        return f"{self.source.pool}/{self.source.name}>{self.site}"

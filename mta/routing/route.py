@@ -1,0 +1,47 @@
+"""A route: the site behind a domain and the hosts that take its mail."""
+
+from dataclasses import dataclass
+
+from mta.attempt import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A receiving host by name or address literal (no brackets), in A-form and lower case."""
+
+    name: str
+    port: int = 25
+
+    def __str__(self) -> str:
+        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a smart host wants to see (RFC 4954)."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.username!r}, ***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a domain's mail goes. `hosts` are in the order to try; `tls` and `login` come from a configured route."""
+
+    site: str
+    domain: str
+    hosts: tuple[Host, ...]
+    static: bool = False  # from the configuration, not from DNS
+    tls: str | None = None
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """The domain cannot be sent to now (or ever: `trouble` says which). `text` is for people."""
+
+    trouble: Trouble
+    text: str

@@ -1,0 +1,36 @@
+"""Leave for one attempt, and what a gate answers instead."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mta.attempt import Attempt
+from mta.lane import Lane
+from mta.traffic.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Permit:
+    """Leave for one attempt in a lane; settled exactly once. `rule` is the lane's rule with what the pace makes of it now:
+    connections and messages per connection are the limits in force."""
+
+    lane: Lane
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No leave before `until` (POSIX seconds): the job goes back to its queue, no attempt is counted. `why` is for people:
+    the limit, rule or reply behind it."""
+
+    until: float
+    why: str
+
+
+class Gate(Protocol):
+    """Decides who may send when, and learns from what is settled. The worker's only way to send is to ask it."""
+
+    async def ask(self, lane: Lane, rule: Rule, *, transactional: bool, patience: float) -> Permit | Held:
+        """Answers at once, or after at most `patience` seconds when leave comes within them. Cancelling is safe."""
+
+    def settle(self, permit: Permit, attempt: Attempt | None) -> None:
+        """Give the permit back, with the attempt it was used for (None: it was not used)."""

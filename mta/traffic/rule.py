@@ -1,0 +1,64 @@
+"""A traffic rule: what an operator, or the built-in pack, allows towards a site."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TlsPolicy(StrEnum):
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRED = "required"
+    MTA_STS = "mta-sts"
+    DANE = "dane"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds to wait in each phase; the defaults are RFC 5321 section 4.5.3.2's, but for connecting.
+
+    `transaction` bounds MAIL to the reply after the dot, however slowly the server drips.
+    """
+
+    connect: float = 30.0
+    banner: float = 300.0
+    ehlo: float = 300.0
+    tls: float = 60.0
+    mail: float = 300.0
+    rcpt: float = 300.0
+    data: float = 120.0
+    block: float = 180.0
+    dot: float = 600.0
+    idle: float = 5.0
+    transaction: float = 1500.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What a rule does when a reply matches (`[[rule.on_reply]]`).
+
+    `match` is a regular expression searched in the whole reply line; `action` one of `slow`, `suspend`,
+    `reduce_connections`, `reduce_per_connection`; `lasts` in seconds; `after` = (count, seconds) or None for at once.
+    """
+
+    match: str
+    action: str
+    lasts: float
+    after: tuple[int, float] | None = None
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The ceilings of a lane. `rate` is in messages a second (None: no ceiling); limits are per egress source and
+    hold over all workers."""
+
+    name: str
+    connections: int = 10
+    messages_per_connection: int = 100
+    rate: float | None = None
+    tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
+    timeouts: Timeouts = Timeouts()
+    reactions: tuple[Reaction, ...] = ()
+    mx: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    site: tuple[str, ...] = ()

@@ -1,0 +1,77 @@
+"""Where tickets come from and feedback events go: RabbitMQ, or the embedded queue.
+
+`JobQueue` and its companions are the seam; `rabbit` and `sqlite` are the adapters, held to one conformance suite.
+A *ticket* is one queued copy of a send job. It is either finished (`done`), copied to the rejected queue and finished
+(`reject`), or left unfinished, in which case it comes back when the queue is closed or its connection lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One queued copy of a job, as it came off the queue.
+
+    `generation` is 0 on what the campaign published; on a retry ticket, the `seq` of the event that parked it.
+    `transactional`: published with a routing key `transactional.*`, or parked from such a ticket.
+    `receipt` belongs to the adapter.
+    """
+
+    body: bytes
+    content_type: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    transactional: bool = False
+    receipt: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A send job to be published by `send`: a body as the contract's section 1.1 has it, and its routing key."""
+
+    body: bytes
+    routing_key: str
+    content_type: str = "application/json"
+
+
+class JobQueue(Protocol):
+    """A worker's side. Every method may raise `QueueAway`: then nothing is known to have happened."""
+
+    async def open(self) -> None:
+        """Connect and declare the topology."""
+
+    async def close(self) -> None:
+        """Take nothing more; unfinished tickets go back at once, to this or any other worker."""
+
+    async def take(self, *, transactional: bool, limit: int) -> list[Ticket]:
+        """Up to `limit` tickets of one class; waits until there is at least one."""
+
+    async def park(self, ticket: Ticket, *, delay: float, generation: int, transactional: bool) -> None:
+        """Queue a copy that comes up after `delay` seconds (within 5 % or 5 s, never noticeably early); returns when it
+        is confirmed. The ticket itself is still to be finished."""
+
+    async def done(self, ticket: Ticket) -> None:
+        """Finish a ticket."""
+
+    async def reject(self, ticket: Ticket, reason: str) -> None:
+        """Copy the ticket, unchanged but for header `x-reason`, to the rejected queue, confirmed; then finish it."""
+
+    async def publish_events(self, body: bytes) -> None:
+        """Publish one feedback message; returns when it is confirmed."""
+
+
+class JobPublisher(Protocol):
+    """The campaign service's side, as `send` and the demo play it."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def publish(self, jobs: Sequence[Job]) -> None:
+        """Publish a batch of jobs; returns when all are confirmed."""
+
+
+class QueueAway(Exception):
+    """The queue cannot be reached, or broke off: nothing is known to have happened. Try again later."""

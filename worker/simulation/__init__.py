@@ -1,0 +1,1 @@
+"""The product's own decisions against modelled receiving sites, in virtual time."""
