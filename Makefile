@@ -1,0 +1,54 @@
+# Two commands do everything: `make demo` runs the main job, `make test` passes the tests.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic lock clean
+
+demo: .venv/.runtime
+	$(BIN)/campaign-mta demo
+
+test: lint services
+	$(BIN)/pytest
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+venv: .venv/.test
+
+bench bench-smtp bench-dkim bench-traffic: .venv/.test services
+	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
+
+# The real broker, store and mail server that the tests run against.
+services:
+	@tests/services/install
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "campaign-mta needs Python 3.11 or newer; name one with: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "python3 -m venv is missing; install it with: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: .venv/bin/python deploy/requirements.txt pyproject.toml
+	$(BIN)/pip install -q -r deploy/requirements.txt
+	$(BIN)/pip install -q --no-deps -e .
+	@touch $@
+
+.venv/.test: .venv/.runtime tests/requirements.txt
+	$(BIN)/pip install -q -r tests/requirements.txt
+	@touch $@
+
+# Renew both lock files from the bounds in pyproject.toml.
+lock: .venv/bin/python
+	$(BIN)/pip install -q 'pip-tools>=7.5,<8'
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
+	  --upgrade -o deploy/requirements.txt pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
+	  --upgrade --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+
+clean:
+	rm -rf .venv build
