@@ -1,0 +1,62 @@
+"""Publishing on one connection, each message confirmed."""
+
+import asyncio
+
+from aiormq import spec
+from aiormq.exceptions import PublishError
+
+from worker.queue import QueueAway
+from worker.queue.rabbit.link import Wire, is_away
+
+
+class Outlet:
+    """Publishes over one channel. A message is confirmed within the time limit, or counts as not published.
+
+    While the broker holds publishers back (memory or disk alarm), one message that is overdue stands for all: nothing more is
+    written until it is confirmed, so that an alarm does not gather copies.
+    """
+
+    def __init__(self, wire: Wire, timeout: float) -> None:
+        self._wire = wire
+        self._timeout = timeout
+        self._overdue: asyncio.Task[object] | None = None
+
+    async def open(self) -> "Outlet":
+        self._channel = await self._wire.channel(vital=True)
+        return self
+
+    async def publish(self, body: bytes, properties: spec.Basic.Properties, *, exchange: str, key: str) -> None:
+        """Publish, and wait for the broker's word that the message is safe.
+
+        Raises:
+            QueueAway: no such word.
+            ValueError: the key is longer than 255 octets.
+        """
+        if self._overdue is not None and not self._overdue.done():
+            raise QueueAway("RabbitMQ does not confirm")
+        sending = asyncio.create_task(
+            self._channel.basic_publish(
+                body, exchange=exchange, routing_key=key, properties=properties, mandatory=True, wait=False
+            )
+        )
+        sending.add_done_callback(_seen)
+        await asyncio.wait({sending}, timeout=self._timeout)
+        if not sending.done():
+            self._overdue = sending
+            raise QueueAway(f"RabbitMQ did not confirm within {self._timeout:g} s")
+        self._judge(sending)
+
+    def _judge(self, sending: asyncio.Task[object]) -> None:
+        fault = asyncio.CancelledError() if sending.cancelled() else sending.exception()
+        if isinstance(fault, PublishError):
+            # A queue of the topology is gone: a new connection declares it again.
+            self._wire.drop()
+        if isinstance(fault, asyncio.CancelledError) or (fault is not None and is_away(fault)):
+            raise QueueAway(f"RabbitMQ: {type(fault).__name__}: {fault}") from fault
+        if fault is not None:
+            raise fault
+
+
+def _seen(sending: asyncio.Task[object]) -> None:
+    if not sending.cancelled():
+        sending.exception()

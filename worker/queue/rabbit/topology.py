@@ -1,0 +1,165 @@
+"""What the adapter declares on the broker.
+
+Only what RabbitMQ 3.10 and 4.x both take. The names of the contract are declared without arguments, or with the queue type
+alone, because campaign services and trackers declare them too.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aiormq import spec
+from aiormq.channel import Channel
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+
+from worker.queue.rabbit.ladder import RUNGS
+from worker.queue.rabbit.link import Wire
+from worker.queue.rabbit.message import PROBE, wait
+
+# RabbitMQ 4.x drops a message on its 21st delivery unless told otherwise, and each lost connection is a delivery.
+_UNLIMITED = 1_000_000_000
+# A quorum queue whose broker is killed within its first second may never find its leader again.
+_SETTLING = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names under one prefix."""
+
+    prefix: str
+
+    @property
+    def jobs(self) -> str:
+        return f"{self.prefix}.jobs"
+
+    @property
+    def feedback(self) -> str:
+        return f"{self.prefix}.feedback"
+
+    @property
+    def rejected(self) -> str:
+        return f"{self.prefix}.rejected"
+
+    @property
+    def tickets(self) -> str:
+        return f"{self.prefix}.tickets"
+
+    @property
+    def bulk(self) -> str:
+        return f"{self.prefix}.bulk"
+
+    @property
+    def transactional(self) -> str:
+        return f"{self.prefix}.transactional"
+
+    @property
+    def settled(self) -> str:
+        """An exchange that is declared last: while it is missing, queues may be too young to be trusted."""
+        return f"{self.prefix}.settled"
+
+    def wait(self, rung: int) -> str:
+        return f"{self.prefix}.wait.{rung}"
+
+
+async def declare(wire: Wire, names: Names) -> None:
+    """Declare everything; on a fresh broker, wait until its queues can be trusted, and try them."""
+    channel = await wire.channel()
+    await _declare_exchanges(channel, names)
+    await asyncio.gather(*(_declare_queues(wire, names, part) for part in range(4)))
+    await _bind(channel, names)
+    if not await _exists(wire, names.settled):
+        await asyncio.sleep(_SETTLING)
+        await _probe(wire, [names.bulk, names.transactional, *map(names.wait, range(RUNGS))])
+        await channel.exchange_declare(names.settled, exchange_type="fanout", durable=True, internal=True)
+    await channel.close()
+
+
+async def _declare_exchanges(channel: Channel, names: Names) -> None:
+    await channel.exchange_declare(names.jobs, exchange_type="topic", durable=True)
+    await channel.exchange_declare(names.feedback, exchange_type="topic", durable=True)
+    await channel.exchange_declare(names.bulk, exchange_type="fanout", durable=True, internal=True)
+    await channel.exchange_declare(
+        names.tickets, exchange_type="topic", durable=True, internal=True, arguments={"alternate-exchange": names.bulk}
+    )
+    for rung in range(RUNGS):
+        await channel.exchange_declare(
+            names.wait(rung),
+            exchange_type="headers",
+            durable=True,
+            arguments={"alternate-exchange": _below(names, rung)},
+        )
+
+
+def _below(names: Names, rung: int) -> str:
+    return names.wait(rung - 1) if rung else names.tickets
+
+
+def _queues(names: Names) -> list[tuple[str, dict[str, Any]]]:
+    kept = {"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED}
+    waits = [
+        (
+            names.wait(rung),
+            {
+                "x-queue-type": "quorum",
+                "x-message-ttl": 1000 << rung,
+                "x-dead-letter-exchange": _below(names, rung),
+                # At least once needs this overflow: without it the broker falls back to at most once in silence.
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            },
+        )
+        for rung in range(RUNGS)
+    ]
+    return [(names.bulk, kept), (names.transactional, kept), *waits]
+
+
+async def _declare_queues(wire: Wire, names: Names, part: int) -> None:
+    """Every fourth queue: a declaration waits for the broker's disk, so that four at a time are faster."""
+    channel = await wire.channel()
+    for name, arguments in _queues(names)[part::4]:
+        await channel.queue_declare(name, durable=True, arguments=arguments)
+    await channel.close()
+    if part < 2:
+        await _declare_or_accept(wire, (names.feedback, names.rejected)[part])
+
+
+async def _declare_or_accept(wire: Wire, queue: str) -> None:
+    """A quorum queue, or whatever an installation has put in its place."""
+    channel = await wire.channel()
+    try:
+        await channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.close()
+    except ChannelPreconditionFailed:
+        return
+
+
+async def _bind(channel: Channel, names: Names) -> None:
+    await channel.queue_bind(names.feedback, names.feedback, "#")
+    await channel.queue_bind(names.bulk, names.bulk)
+    await channel.queue_bind(names.transactional, names.tickets, "transactional.#")
+    for rung in range(RUNGS):
+        await channel.queue_bind(names.wait(rung), names.wait(rung), arguments={"x-match": "all", wait(rung): True})
+    await channel.exchange_bind(names.tickets, names.jobs, "#")
+
+
+async def _exists(wire: Wire, exchange: str) -> bool:
+    channel = await wire.channel()
+    try:
+        await channel.exchange_declare(exchange, passive=True)
+        await channel.close()
+    except ChannelNotFoundEntity:
+        return False
+    return True
+
+
+async def _probe(wire: Wire, queues: list[str]) -> None:
+    """Send a message through every queue, and fetch it unless another worker has."""
+    channel = await wire.channel()
+    for queue in queues:
+        properties = spec.Basic.Properties(delivery_mode=2, headers={PROBE: True})
+        await channel.basic_publish(b"", routing_key=queue, properties=properties, mandatory=True)
+    for queue in queues:
+        fetched = await channel.basic_get(queue)
+        if PROBE in (fetched.header.properties.headers or {}) and fetched.delivery_tag is not None:
+            await channel.basic_ack(fetched.delivery_tag)
+    await channel.close()  # whatever else was fetched goes back
