@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from feedback.event import Scalar
+from feedback.store import StoreAway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,14 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Ours, never seen before: the `accepted` event is due."""
+    """Ours, and the `accepted` event is due: never seen before, or left by a worker that died before it did anything."""
 
     state: State
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Ours again: a retry, a hand-back, or what a dead worker left before the dot."""
+    """Ours again: a retry, a hand-back, or what a dead worker left of either before the dot."""
 
     state: State
 
@@ -78,7 +79,8 @@ class Taken:
 class InDoubt:
     """Ours, but a dead worker had begun attempt `state.attempt` and meant to send the dot: nobody knows if it did.
 
-    `state.doubtful` is already true and the intent is cleared.
+    `state.doubtful` is already true. Should this owner die undecided too, the next one is told the same, until `intend`
+    or `record` shows a decision. With `state.seq` 0 nobody knows whether `accepted` was published: repeat it.
     """
 
     state: State
@@ -190,5 +192,5 @@ class DeliveryLog(Protocol):
         """One job, or None."""
 
 
-class LogAway(Exception):
-    """The store cannot be reached, or broke off: nothing is known to have happened. Try again later."""
+LogAway = StoreAway
+"""The store cannot be reached, or broke off: nothing is known to have happened. Repeating the call is safe."""

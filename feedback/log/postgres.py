@@ -1,0 +1,191 @@
+"""The delivery log on PostgreSQL, for many worker processes on many machines."""
+
+import asyncio
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+
+from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import statements as sql
+from feedback.log.row import Found, Row, answer, seize, state, storable, validity, write_face
+from feedback.store.postgres import Postgres
+
+MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
+LONG = 600.0
+"""Seconds a sum over a large delivery may take."""
+
+
+class PostgresLog:
+    """`DeliveryLog` on PostgreSQL. Each instance is a worker process of its own to the others.
+
+    Args:
+        dsn: where the database is.
+        worker: the process's name, for whoever looks at `mta.worker`.
+        lease: seconds after its last beat, by the database's clock, from which others may take its claims over. With 0
+            it never beats.
+        connections: at most so many.
+    """
+
+    def __init__(self, dsn: str, *, worker: str, lease: float = 10.0, connections: int = 4) -> None:
+        self._store = Postgres(dsn, connections)
+        self._id = str(uuid.uuid4())
+        self._worker = worker
+        self._lease = lease
+        self._beating: asyncio.Task[None] | None = None
+        # What this process knows it holds. A claim of ours that is not in here was made by a call whose answer got lost.
+        self._held: set[str] = set()
+
+    async def open(self) -> None:
+        await self._store.open()
+        await self._store.migrate("mta", MIGRATIONS)
+        async with self._store.connection() as connection:
+            await connection.execute(sql.BURY)
+        await self._beat()
+        if self._beating is None and self._lease > 0:
+            self._beating = asyncio.create_task(self._beat_on())
+
+    async def close(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._beating
+            self._beating = None
+        with suppress(LogAway):  # then the lease runs out
+            async with self._store.connection() as connection:
+                await connection.execute(sql.SIGN_OFF, self._id)
+        await self._store.close()
+        self._held.clear()
+
+    async def claim(self, candidates: Sequence[Candidate], now: float) -> list[Claim]:
+        faces = {candidate.face.job_id: candidate.face for candidate in reversed(candidates)}
+        if not faces:
+            return []
+        created = await self._create(list(faces.values()), now)
+        if len(created) == len(faces):
+            claims, taken = answer(candidates, Found(created, {}, set()), now, self._lease)
+        else:
+            claims, taken = await self._contend(candidates, created, now)
+        self._held |= taken
+        return claims
+
+    async def intend(self, attempts: Sequence[tuple[str, int]]) -> set[str]:
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(sql.INTEND, *_columns(attempts), self._id)
+        ours = {row[0] for row in rows}
+        self._held -= {job_id for job_id, _ in attempts} - ours
+        return ours
+
+    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+        self._held -= {job_id for job_id, _ in jobs}  # even should the store not hear of it
+        async with self._store.connection() as connection:
+            await connection.execute(sql.RELEASE, *_columns(jobs), self._id)
+
+    async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
+        columns = _columns(
+            [(o.job_id, o.seq, o.attempt, o.event, o.final, o.retry_at, o.doubtful) for o in outcomes], 7
+        )
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(sql.RECORD, *columns, self._id)
+        self._held -= {outcome.job_id for outcome in outcomes}
+        return {row[0] for row in rows}
+
+    async def parked(self, tickets: Sequence[tuple[str, int]]) -> None:
+        async with self._store.connection() as connection:
+            await connection.execute(sql.PARKED, *_columns(tickets))
+
+    async def due(self, now: float, limit: int) -> list[State]:
+        async with self._store.transaction() as connection:
+            alive = await self._alive(connection)
+            found = await connection.fetch(sql.LOCK_DUE, now, alive, self._id, list(self._held), limit)
+            rows = _rows(found)
+            in_hand = await self._in_hand(connection, rows.values())
+            taken = rows.keys() - in_hand
+            await connection.execute(sql.TAKE, sorted(taken), self._id, True)
+        self._held |= taken
+        return [seize(row).state for job_id, row in rows.items() if job_id in taken]
+
+    async def unpublished(self, limit: int) -> list[bytes]:
+        async with self._store.connection() as connection:
+            return [row[0] for row in await connection.fetch(sql.UNPUBLISHED, self._id, limit)]
+
+    async def published(self, job_ids: Sequence[str]) -> None:
+        async with self._store.connection() as connection:
+            await connection.execute(sql.PUBLISHED, list(job_ids))
+
+    async def forget(self, before: float, limit: int) -> int:
+        async with self._store.connection() as connection:
+            return int((await connection.execute(sql.FORGET, before, limit)).split()[-1])
+
+    async def tally(self, delivery_id: str | None) -> list[Tally]:
+        wanted = None if delivery_id is None else storable(delivery_id)
+        async with self._store.transaction() as connection:
+            await connection.execute(f"SET LOCAL statement_timeout = {LONG * 1000:.0f}")
+            if wanted is None:
+                await connection.execute("SET LOCAL enable_seqscan = on")
+            rows = await connection.fetch(sql.TALLY, wanted, timeout=LONG)
+        return [Tally(*row) for row in rows]
+
+    async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(sql.FINALS, storable(delivery_id), after, limit)
+        return [(row[0], row[1]) for row in rows]
+
+    async def find(self, job_id: str) -> State | None:
+        async with self._store.connection() as connection:
+            record = await connection.fetchrow(sql.FIND, storable(job_id))
+        return None if record is None else state(Row(*record))
+
+    async def _create(self, faces: list[Face], now: float) -> dict[str, Face]:
+        """Enter the jobs that are not there yet, as ours."""
+        columns = _columns(
+            [(f.job_id, storable(f.delivery_id), f.test, write_face(f), validity(f, now)) for f in faces], 5
+        )
+        async with self._store.connection() as connection:
+            created = {row[0] for row in await connection.fetch(sql.CREATE, *columns, now, self._id)}
+        return {face.job_id: face for face in faces if face.job_id in created}
+
+    async def _contend(
+        self, candidates: Sequence[Candidate], created: dict[str, Face], now: float
+    ) -> tuple[list[Claim], set[str]]:
+        """Answer a batch some of whose jobs are there already, and take those that may be taken."""
+        wanted = sorted({candidate.face.job_id for candidate in candidates} - created.keys())
+        async with self._store.transaction() as connection:
+            rows = _rows(await connection.fetch(sql.LOCK, wanted))
+            held = await self._in_hand(connection, rows.values())
+            claims, taken = answer(candidates, Found(created, rows, held), now, self._lease)
+            if others := sorted(taken - created.keys()):
+                await connection.execute(sql.TAKE, others, self._id, False)
+        return claims, taken
+
+    async def _in_hand(self, connection: asyncpg.Connection, rows: Collection[Row]) -> set[str]:
+        """Which of these locked rows a living worker holds. Asked after the lock, for who owned it may have changed."""
+        owned = {row.job_id: row.owner for row in rows if row.owner is not None}
+        alive = await self._alive(connection) if set(owned.values()) - {self._id} else []
+        others = {job_id for job_id, owner in owned.items() if owner in alive and owner != self._id}
+        return others | {job_id for job_id, owner in owned.items() if owner == self._id and job_id in self._held}
+
+    async def _alive(self, connection: asyncpg.Connection) -> list[str]:
+        return [row[0] for row in await connection.fetch(sql.ALIVE, self._id)]
+
+    async def _beat(self) -> None:
+        async with self._store.connection() as connection:
+            await connection.execute(sql.BEAT, self._id, self._worker, timedelta(seconds=self._lease))
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            with suppress(LogAway):
+                await self._beat()
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int = 2) -> list[list[object]]:
+    """Rows as one array for each column, as `unnest` wants them."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _rows(records: Iterable[asyncpg.Record]) -> dict[str, Row]:
+    return {row.job_id: row for row in (Row(*record) for record in records)}

@@ -1,0 +1,5 @@
+"""What the delivery log and the tracker share of their databases: connections, migrations, and being away."""
+
+
+class StoreAway(Exception):
+    """The store cannot be reached, or broke off: nothing is known to have happened. Try again later."""
