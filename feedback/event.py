@@ -85,6 +85,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_count: int
     worker: str
     cause: Cause | None = None
+    detail: str | None = None  # in words, where no server said what is wrong
     next_attempt_at: str | None = None
     qualification: QualificationPart | None = None
     smtp: SmtpPart | None = None

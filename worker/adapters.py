@@ -1,0 +1,61 @@
+"""Which adapter stands behind a seam: the URL's scheme decides, here and nowhere else."""
+
+import os
+import socket
+
+from feedback.log import DeliveryLog
+from feedback.log.postgres import PostgresLog
+from feedback.log.sqlite import SqliteLog
+from feedback.stream import FeedbackStream
+from feedback.tracker import Tracker
+from feedback.tracker.postgres import PostgresTracker
+from feedback.tracker.sqlite import SqliteTracker
+from worker.queue import JobPublisher, JobQueue
+from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
+from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
+from worker.settings import Settings
+
+
+def job_queue(settings: Settings) -> JobQueue:
+    url, prefix, worker = settings.broker.url.get_secret_value(), settings.broker.prefix, settings.worker
+    if path := _file(url):
+        return SqliteQueue(path, prefix)
+    # A little more than the worker holds at once, so that it never waits for the broker's next word.
+    prefetch = Prefetch(bulk=worker.in_flight + 100, transactional=worker.transactional_in_flight + 100)
+    return RabbitQueue(url, prefix, prefetch=prefetch)
+
+
+def job_publisher(settings: Settings) -> JobPublisher:
+    url, prefix = settings.broker.url.get_secret_value(), settings.broker.prefix
+    return SqlitePublisher(path, prefix) if (path := _file(url)) else RabbitPublisher(url, prefix)
+
+
+def feedback_stream(settings: Settings) -> FeedbackStream:
+    url, prefix = settings.broker.url.get_secret_value(), settings.broker.prefix
+    return SqliteFeedback(path, prefix) if (path := _file(url)) else RabbitFeedback(url, prefix)
+
+
+def delivery_log(settings: Settings, worker: str) -> DeliveryLog:
+    url = settings.store.url.get_secret_value()
+    if path := _file(url):
+        return SqliteLog(path, worker=worker)
+    return PostgresLog(url, worker=worker, lease=settings.worker.lease)
+
+
+def tracker(settings: Settings) -> Tracker:
+    url = settings.store.url.get_secret_value()
+    return SqliteTracker(path) if (path := _file(url)) else PostgresTracker(url)
+
+
+def worker_name(settings: Settings) -> str:
+    """The name of this process in events and logs."""
+    return f"{settings.worker.name or socket.gethostname()}-{os.getpid()}"
+
+
+def embedded(settings: Settings) -> bool:
+    """Queue or store are files of one worker process."""
+    return bool(_file(settings.broker.url.get_secret_value()) or _file(settings.store.url.get_secret_value()))
+
+
+def _file(url: str) -> str | None:
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else None

@@ -1,0 +1,142 @@
+"""The commands of `campaign-mta`, in one list; each does its work in a module that is imported when it is called."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.settings import BadSettings, Settings, load
+
+app = typer.Typer(
+    name="campaign-mta",
+    help="An asynchronous MTA worker that a campaign service trusts with its mail.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Configuration; default: $CAMPAIGN_MTA_CONFIG, ./campaign-mta.toml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OneDelivery = Annotated[str | None, typer.Option("--delivery", metavar="ID", help="This delivery only.")]
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration."""
+    try:
+        app()
+    except BadSettings as fault:
+        sys.exit(_say(str(fault), 2))
+    except Exception as fault:  # noqa: BLE001 - the outermost handler, one of two broad ones in all
+        sys.exit(_say(f"campaign-mta: {fault or type(fault).__name__}", 1))
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def settled(config: Path | None) -> Settings:
+    """The settings, with logs configured as they say."""
+    from worker import logging
+
+    settings = load(config)
+    logging.configure(settings.log.format, settings.log.level)
+    return settings
+
+
+@app.command()
+def demo(config: Config = None) -> None:
+    """Send a wave of 1,000 mails with mixed fates through an embedded queue and store to a local sink. Needs nothing."""
+    from worker.command.demo import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def worker(
+    config: Config = None,
+    processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes under this one.")] = 1,
+) -> None:
+    """Consume send jobs, send the mails, report their fate. SIGTERM drains and exits 0."""
+    from worker.command.worker import run
+
+    raise typer.Exit(run(settled(config), config, processes))
+
+
+@app.command()
+def tracker(config: Config = None) -> None:
+    """The reference campaign tracker: keep the delivery log and the figures from the feedback queue, until SIGTERM."""
+    from worker.command.tracker import run
+
+    raise typer.Exit(run(settled(config)))
+
+
+@app.command()
+def send(
+    delivery: Annotated[str, typer.Option("--delivery", metavar="ID", help="The delivery's id.")],
+    mail_from: Annotated[str, typer.Option("--mail-from", metavar="A", help="Envelope sender.")],
+    recipients: Annotated[Path, typer.Option("--recipients", metavar="FILE.csv", help="CSV with a column `email`.")],
+    message: Annotated[Path, typer.Option("--message", metavar="FILE.eml", help="The message; {column} is replaced.")],
+    waves: Annotated[str | None, typer.Option("--waves", metavar="SPEC", help="Such as 30%/2d or 10%,20%+12h.")] = None,
+    priority: Annotated[str, typer.Option("--priority", help="bulk or transactional.")] = "bulk",
+    pool: Annotated[str, typer.Option("--pool", metavar="P", help="Egress pool.")] = "default",
+    validity: Annotated[str | None, typer.Option("--validity", metavar="D", help="Such as 24h; at most 84h.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Enqueue a delivery. Sending the same list again sends nothing twice."""
+    from worker.command.send import Order, run
+
+    order = Order(
+        delivery=delivery,
+        mail_from=mail_from,
+        recipients=recipients,
+        message=message,
+        waves=waves,
+        priority=priority,
+        pool=pool,
+        validity=validity,
+    )
+    raise typer.Exit(run(settled(config), order, json))
+
+
+@app.command()
+def report(delivery: OneDelivery = None, config: Config = None, json: Json = False) -> None:
+    """A delivery's figures and breakdowns, from the tracker's store."""
+    from worker.command.report import run
+
+    raise typer.Exit(run(settled(config), delivery, json))
+
+
+@app.command()
+def reconcile(delivery: OneDelivery = None, config: Config = None, json: Json = False) -> None:
+    """Prove accepted = sent + failed + cancelled + in flight from both logs; name every job that breaks it."""
+    from worker.command.reconcile import run
+
+    raise typer.Exit(run(settled(config), delivery, json))
+
+
+@app.command()
+def qualify(config: Config = None) -> None:
+    """JSON lines in, JSON lines out: what replies mean for recipient, message and site."""
+    from worker.command.qualify import run
+
+    raise typer.Exit(run(settled(config)))
+
+
+@app.command()
+def sink(
+    port: Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 picks a free one.")] = 2525,
+    host: Annotated[str, typer.Option("--host", metavar="A", help="Address to listen on.")] = "127.0.0.1",
+    policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="Behave like these sites.")] = None,
+    store: Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep the mails as a Maildir.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    from worker.command.sink import run
+
+    raise typer.Exit(run(host, port, policy, store, json))

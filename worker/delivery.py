@@ -1,0 +1,161 @@
+"""One job's way through the worker: the table of contents. Each step is a function in a room of its own."""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from feedback.log import Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
+from feedback.qualifier import Qualifier
+from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Trouble
+from mta.lane import Lane
+from mta.routing import Routing
+from mta.routing.route import NoRoute, Route
+from mta.smtp import Mail, Offers, Relay
+from mta.traffic.permit import Gate, Held
+from mta.traffic.rule import Rule
+from mta.traffic.rules import Rules
+from mta.traffic.source import choose_source
+from worker.disposition import Disposition, Done, Expired, HeldUntil, Terms, dispose, weigh_doubt
+from worker.job import SendJob
+from worker.preparation import Preparation, Prepared
+from worker.queue import Ticket
+from worker.schedule import Backoff, retry_delay
+from worker.settlement import Settlement
+
+_log = structlog.get_logger("worker.delivery")
+
+_PATIENCE = 2.0
+"""Seconds a job may wait in memory for its permit; what cannot go sooner goes back to the queue."""
+
+_FENCED_PAUSE = 1.0
+"""Seconds until a job is looked at again whose claim was lost, or could not be confirmed, before the final dot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The seams through which an attempt is made and read."""
+
+    routing: Routing
+    rules: Rules
+    gate: Gate
+    relay: Relay
+    qualifier: Qualifier
+    intend: Callable[[tuple[str, int]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Drives jobs, each from its claim to its acknowledgement."""
+
+    outside: Outside
+    preparation: Preparation
+    settlement: Settlement
+    backoff: Backoff
+    clock: Callable[[], float]
+    rng: random.Random
+
+    async def deliver(self, ticket: Ticket, job: SendJob, claim: Claim) -> None:
+        """Do what the claim asks for; returns when the ticket is finished."""
+        match claim:
+            case Elsewhere(lease):
+                await self.settlement.look_again(ticket, lease)
+            case Waiting() | Settled():
+                await self.settlement.repeat(ticket, claim, self.clock())
+            case Fresh(state) | Taken(state) | InDoubt(state):
+                accepted = self.settlement.accept(claim)
+                state, disposition = await self._drive(job, state, doubted=isinstance(claim, InDoubt))
+                await accepted
+                await self.settlement.settle(ticket, state, disposition, self.clock())
+
+    async def _drive(self, job: SendJob, state: State, *, doubted: bool) -> tuple[State, Disposition]:
+        """One attempt, or the reason why none was made; the state counts it."""
+        if early := self._without_attempt(job, state, doubted):
+            return state, early
+        prepared = self.preparation.prepare(job, state, self.clock())
+        if not isinstance(prepared, Prepared):
+            return state, prepared
+        route = await self.outside.routing.route(prepared.envelope.domain)
+        if isinstance(route, NoRoute):
+            return self._read(job, state, _unrouted(prepared, route, self.clock()), None)
+        rule = self.outside.rules.match(route)
+        lane = Lane(choose_source(prepared.sources, route.site, self.rng), route.site)
+        permit = await self.outside.gate.ask(lane, rule, transactional=job.transactional, patience=_PATIENCE)
+        if isinstance(permit, Held):
+            return state, HeldUntil(permit.until, permit.why)
+        attempt = None
+        try:
+            attempt = await self._send(job, state, prepared, lane, route, permit.rule)
+        finally:
+            asked = self.outside.gate.settle(permit, attempt)
+        return self._read(job, state, attempt, asked)
+
+    def _without_attempt(self, job: SendJob, state: State, doubted: bool) -> Disposition | None:
+        now = self.clock()
+        if doubted and (decided := weigh_doubt(job.on_doubt, state.resent)):
+            return decided
+        if now >= state.expires_at:
+            return Expired()
+        if job.not_before is not None and job.not_before > now:
+            return HeldUntil(job.not_before, "its contact date has not come")
+        return None
+
+    async def _send(
+        self, job: SendJob, state: State, prepared: Prepared, lane: Lane, route: Route, rule: Rule
+    ) -> Attempt:
+        async def compose(offers: Offers) -> bytes | Broken:
+            octets = prepared.draft.octets(eightbitmime=offers.eightbitmime)
+            if isinstance(octets, Broken):
+                return octets
+            return await self.preparation.signer.sign(octets, prepared.keys, self.clock())
+
+        mail = Mail(envelope=prepared.envelope, compose=compose, test=job.test)
+        intent = (job.job_id, state.attempt + 1)
+        return await self.outside.relay.send(mail, lane, route, rule, lambda: self.outside.intend(intent))
+
+    def _read(self, job: SendJob, state: State, attempt: Attempt, asked: float | None) -> tuple[State, Disposition]:
+        """What the attempt meant for the job. `asked`: the pause the pace wants where the site refused traffic."""
+        now = self.clock()
+        tried = replace(
+            state, attempt=state.attempt + 1, doubtful=state.doubtful or isinstance(attempt.ending, Doubtful)
+        )
+        _log_attempt(job, tried, attempt)
+        if isinstance(attempt.ending, Delivered):
+            return tried, Done(attempt)
+        if isinstance(attempt.ending, Broken) and attempt.ending.trouble is Trouble.FENCED:
+            return state, HeldUntil(now + _FENCED_PAUSE, attempt.text)
+        path, domain = attempt.path, job.envelope.domain
+        verdict = self.outside.qualifier.qualify(attempt.phase, attempt.ending, path.mx_host, domain)
+        delay = asked if asked is not None else retry_delay(tried.attempt, attempt, self.backoff, self.rng)
+        terms = Terms(job.on_doubt, state.resent, retry_at=now + delay, expires_at=state.expires_at)
+        return tried, dispose(attempt, verdict, terms)
+
+
+def _unrouted(prepared: Prepared, route: NoRoute, now: float) -> Attempt:
+    """The look-up was the attempt."""
+    return Attempt(
+        phase=Phase.DNS,
+        ending=Broken(route.trouble, route.text),
+        path=Path(site=prepared.envelope.domain),
+        began_at=now,
+        duration=0.0,
+    )
+
+
+def _log_attempt(job: SendJob, state: State, attempt: Attempt) -> None:
+    path = attempt.path
+    _log.info(
+        "attempt",
+        job=job.job_id,
+        delivery=job.delivery_id,
+        rcpt=job.rcpt_to,
+        attempt=state.attempt,
+        ending=type(attempt.ending).__name__.lower(),
+        phase=attempt.phase.value,
+        code=attempt.reply.code if attempt.reply else None,
+        text=attempt.text,
+        site=path.site,
+        host=path.mx_host,
+        ms=round(attempt.duration * 1000),
+    )

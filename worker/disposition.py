@@ -1,0 +1,91 @@
+"""What becomes of a job after an attempt, or instead of one. A closed set; the deciding is pure."""
+
+from dataclasses import dataclass
+
+from feedback.event import Cause
+from feedback.qualification import Code, Qualification, Reason, Type, Verdict
+from feedback.writer import Failure
+from mta.attempt import Attempt, Broken, Doubtful, Trouble
+from worker.job import OnDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Sent, as far as anybody will ever know."""
+
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Soft: `delayed` until `at` (POSIX seconds)."""
+
+    at: float
+    attempt: Attempt
+    qualification: Qualification
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Failed for good."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Its validity is over; no attempt was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUntil:
+    """Not tried: back to the queue until `at`, no attempt counted, no event. `why` is for people."""
+
+    at: float
+    why: str
+
+
+Disposition = Done | RetryAt | GiveUp | Expired | HeldUntil
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What bounds a decision: the job's wish for doubt, whether its doubtful repeat is spent, when a next try would be
+    due, and the end of validity (POSIX seconds)."""
+
+    on_doubt: OnDoubt
+    resent: bool
+    retry_at: float
+    expires_at: float
+
+
+def dispose(attempt: Attempt, verdict: Verdict, terms: Terms) -> Disposition:
+    """The consequence of an attempt that delivered nothing for certain; `verdict` is what the qualifier made of it."""
+    match attempt.ending:
+        case Doubtful() if terms.on_doubt == "assume_sent":
+            return Done(attempt)
+        case Doubtful() if terms.on_doubt == "fail" or terms.resent:
+            return _give_up("in_doubt", verdict, attempt)
+        case Broken(Trouble.ILLEGAL_MESSAGE):
+            return _give_up("rejected", verdict, attempt)
+    if not verdict.retry:
+        return _give_up("bounced", verdict, attempt)
+    # Past the end of validity there is no next try: the job waits out its validity and expires on time.
+    return RetryAt(min(terms.retry_at, terms.expires_at), attempt, verdict.qualification)
+
+
+def _give_up(cause: Cause, verdict: Verdict, attempt: Attempt) -> GiveUp:
+    return GiveUp(Failure(cause=cause, qualification=verdict.qualification, attempt=attempt))
+
+
+def weigh_doubt(on_doubt: OnDoubt, resent: bool) -> Disposition | None:
+    """What becomes of a job that a dead worker left in doubt; None: it is sent again, this once."""
+    if on_doubt == "assume_sent":
+        return Done(None)
+    if on_doubt == "fail" or resent:
+        return GiveUp(Failure(cause="in_doubt", qualification=IN_DOUBT, detail=_DEAD_WORKER))
+    return None
+
+
+_DEAD_WORKER = "a worker died in the act; whether the receiver took the message is unknown"
+IN_DOUBT = Qualification(code=Code.TRANSIENT_FAILURE, type=Type.SOFT, reason=Reason.UNREACHABLE, rule="in_doubt")

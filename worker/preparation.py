@@ -1,0 +1,52 @@
+"""A job made ready to send, or found impossible: pool, message and keys. Waits for nobody outside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from feedback.log import State
+from feedback.writer import ADMIN_FAILURE, Failure
+from mta.attempt import Broken
+from mta.envelope import Envelope
+from mta.lane import Source
+from mta.message import Draft, draft
+from mta.signing.key import Key
+from mta.signing.keyring import NoKey
+from mta.signing.signer import Signer
+from worker.disposition import GiveUp
+from worker.job import SendJob
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is needed to send, but for the way."""
+
+    envelope: Envelope
+    draft: Draft
+    keys: Sequence[Key]
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What jobs are prepared with: the egress pools by name, and the signer."""
+
+    pools: Mapping[str, Sequence[Source]]
+    signer: Signer
+
+    def prepare(self, job: SendJob, state: State, now: float) -> Prepared | GiveUp:
+        """The job ready to send, or why it never can be."""
+        if job.pool not in self.pools:
+            return impossible(f"pool: there is no egress pool {job.pool!r}")
+        message = draft(job.message, job_id=job.job_id, accepted_at=state.accepted_at)
+        if isinstance(message, Broken):
+            return impossible(f"message: {message.text}")
+        keys = self.signer.choose(message.from_domain, job.dkim or (), now)
+        if isinstance(keys, NoKey):
+            return impossible(f"dkim: {keys.text}")
+        envelope = replace(job.envelope, utf8_headers=message.utf8_headers)
+        return Prepared(envelope, message, keys, self.pools[job.pool])
+
+
+def impossible(detail: str) -> GiveUp:
+    """Refused by us: accepted, then failed with cause `rejected`, bounce code 25."""
+    return GiveUp(Failure(cause="rejected", qualification=ADMIN_FAILURE, detail=detail))

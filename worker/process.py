@@ -1,0 +1,141 @@
+"""One worker process: everything put together, started, and ended in good order."""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+import uvloop
+
+from feedback.log import DeliveryLog, LogAway
+from feedback.qualifier import Qualifier
+from feedback.wording import canonical
+from feedback.writer import Writer
+from worker import adapters, outside
+from worker.delivery import Delivery, Outside
+from worker.group import Group
+from worker.intake import Intake, Limits
+from worker.outage import Outage
+from worker.preparation import Preparation
+from worker.queue import JobQueue
+from worker.schedule import Backoff
+from worker.settings import Settings
+from worker.settlement import Grouping, Settlement
+from worker.sweep import Sweep
+
+_log = structlog.get_logger("worker.process")
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then drain."""
+    uvloop.run(_until_told(settings))
+
+
+async def _until_told(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await work(settings, stop)
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Be a worker until `stop` is set and what is in hand is done, or `[worker] drain` is over.
+
+    Broker and store may be away at any time, at the start too: the worker waits for them.
+    """
+    plant = build(settings)
+    working = asyncio.create_task(_work(plant, settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    await asyncio.wait([working])
+    await _drain(plant, settings.worker.drain)
+    if not working.cancelled() and (fault := working.exception()):
+        raise fault
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """The parts of a worker that are started and ended together."""
+
+    name: str
+    log: DeliveryLog
+    queue: JobQueue
+    outage: Outage
+    outside: Outside
+    preparation: Preparation
+    sweep: Sweep
+    bulk: Intake
+    transactional: Intake
+
+
+def build(settings: Settings) -> Plant:
+    """Put a worker together; nothing is opened yet."""
+    name = adapters.worker_name(settings)
+    log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings)
+    outage, writer, rng = Outage(), Writer(name, canonical), random.Random()
+    grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
+    settlement = Settlement(log, queue, writer, outage, grouping)
+    seams = outside.build(settings, Qualifier.stock(), intents(log), rng)
+    preparation = outside.preparation(settings)
+    retry = settings.retry
+    backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
+    delivery = Delivery(seams, preparation, settlement, backoff, time.time, rng)
+
+    def intake(room: int) -> Intake:
+        return Intake(queue, log, delivery, writer, outage, Limits(room=room, max_octets=settings.worker.max_job))
+
+    return Plant(
+        name=name,
+        log=log,
+        queue=queue,
+        outage=outage,
+        outside=seams,
+        preparation=preparation,
+        sweep=Sweep(log, settlement, writer, outage, time.time),
+        bulk=intake(settings.worker.in_flight),
+        transactional=intake(settings.worker.transactional_in_flight),
+    )
+
+
+def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
+    """Intents committed in groups. With the store away nobody's dot may leave."""
+
+    async def flush(attempts: Sequence[tuple[str, int]]) -> Sequence[bool]:
+        try:
+            ours = await log.intend(attempts)
+        except LogAway:
+            ours = set()
+        return [job_id in ours for job_id, _ in attempts]
+
+    return Group(flush, limit=200).join
+
+
+async def _work(plant: Plant, settings: Settings) -> None:
+    await plant.outage.outlast(plant.log.open)
+    await plant.outage.outlast(plant.queue.open)
+    _log.info("working", worker=plant.name)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(plant.transactional.run(transactional=True))
+        tasks.create_task(plant.bulk.run(transactional=False))
+        tasks.create_task(plant.sweep.run(settings.worker.remember))
+
+
+async def _drain(plant: Plant, limit: float) -> None:
+    """Finish what is in hand within `limit` seconds; hand back the rest by leaving it."""
+    _log.info("draining")
+    try:
+        async with asyncio.timeout(limit):
+            await asyncio.gather(plant.transactional.drained(), plant.bulk.drained())
+    except TimeoutError:
+        _log.warning("drain_over")
+    await asyncio.gather(plant.transactional.abandon(), plant.bulk.abandon())
+    await plant.outside.relay.close()
+    await plant.queue.close()
+    await plant.log.close()
+    plant.preparation.signer.close()
+    _log.info("stopped", worker=plant.name)

@@ -1,0 +1,155 @@
+"""A job settled, in the order that loses nothing: record, then publish, then park, then finish the ticket.
+
+Each step is confirmed before the next begins. After a crash at any point the ticket comes up again, the log tells how far
+things had got, and `repeat` does the rest once more; feedback events repeat with the same `event_id`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from feedback.event import Event, encode, join
+from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
+from feedback.writer import Writer
+from worker.disposition import Disposition, Done, Expired, GiveUp, HeldUntil, RetryAt
+from worker.group import Group
+from worker.outage import Outage
+from worker.queue import JobQueue, Ticket
+
+_LOG_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """How events share a feedback message: at most `batch` in one, waiting at most `linger` seconds for each other."""
+
+    batch: int = 500
+    linger: float = 0.05
+
+
+class Settlement:
+    """The last steps of a job's way."""
+
+    def __init__(self, log: DeliveryLog, queue: JobQueue, writer: Writer, outage: Outage, grouping: Grouping) -> None:
+        self._queue = queue
+        self._writer = writer
+        self._outage = outage
+        self._log = log
+        self._record = Group(self._write, limit=_LOG_BATCH)
+        self._release = Group(self._confirmed(log.release), limit=_LOG_BATCH)
+        self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
+        self._events = Group(self._publish, limit=grouping.batch, linger=grouping.linger)
+
+    def publish(self, event: bytes) -> Awaitable[None]:
+        """Send an encoded event out with the next feedback message; awaiting it waits for the broker's confirmation."""
+        return self._events.join(event)
+
+    def accept(self, claim: Fresh | Taken | InDoubt) -> Awaitable[None]:
+        """Report a job as accepted, unless that is known to be out: no outcome is recorded, and no job handed back,
+        before it was confirmed."""
+        if isinstance(claim, Taken) or claim.state.seq > 0:
+            return _nothing()
+        return self.publish(encode(self._writer.accepted(claim.state)))
+
+    async def settle(self, ticket: Ticket, state: State, disposition: Disposition, now: float) -> None:
+        """Write down, report and act on what became of a job; `state.attempt` counts the attempt just made."""
+        match disposition:
+            case HeldUntil(at):
+                await self._release.join((state.face.job_id, state.attempt))
+                await self._park(ticket, state, at, now)
+                await self.finish(ticket)
+            case Done(attempt):
+                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), final="sent")
+            case GiveUp(failure):
+                await self._conclude(ticket, state, self._writer.failed(state, now, failure), final="failed")
+            case Expired():
+                await self._conclude(ticket, state, self._writer.expired(state, now), final="failed")
+            case RetryAt(at, attempt, qualification):
+                event = self._writer.delayed(state, now, attempt, qualification, at)
+                await self._conclude(ticket, state, event, retry_at=at, now=now)
+
+    async def repeat(self, ticket: Ticket, claim: Waiting | Settled, now: float) -> None:
+        """Do again, for a ticket whose job was recorded before, whatever may not have been confirmed then."""
+        match claim:
+            case Settled(State(last_event=bytes(event))):
+                await self.publish(event)
+            case Waiting(_, retry_at, parked) if ticket.generation < claim.state.seq:
+                if not parked:
+                    await self._report_and_park(ticket, claim.state, retry_at, now)
+            case Waiting(_, retry_at, _):
+                await self._park(ticket, claim.state, retry_at, now)
+        await self.finish(ticket)
+
+    async def look_again(self, ticket: Ticket, delay: float) -> None:
+        """Put a ticket aside that another copy of is being worked on."""
+        await self._outage.outlast(
+            lambda: self._queue.park(
+                ticket, delay=delay, generation=ticket.generation, transactional=ticket.transactional
+            )
+        )
+        await self.finish(ticket)
+
+    async def finish(self, ticket: Ticket) -> None:
+        await self._outage.outlast(lambda: self._queue.done(ticket))
+
+    async def _conclude(
+        self,
+        ticket: Ticket,
+        state: State,
+        event: Event,
+        *,
+        final: str | None = None,
+        retry_at: float | None = None,
+        now: float = 0.0,
+    ) -> None:
+        outcome = Outcome(
+            job_id=state.face.job_id,
+            seq=event.seq,
+            attempt=state.attempt,
+            event=encode(event),
+            final=final,
+            retry_at=retry_at,
+            doubtful=state.doubtful,
+        )
+        if await self._record.join(outcome):
+            recorded = replace(state, seq=event.seq, last_event=outcome.event)
+            if retry_at is None:
+                await self.publish(outcome.event)
+            else:
+                await self._report_and_park(ticket, recorded, retry_at, now)
+        await self.finish(ticket)
+
+    async def _report_and_park(self, ticket: Ticket, state: State, retry_at: float, now: float) -> None:
+        if state.last_event is not None:
+            await self.publish(state.last_event)
+        await self._park(ticket, state, retry_at, now)
+        await self._parked.join((state.face.job_id, state.seq))
+
+    async def _park(self, ticket: Ticket, state: State, at: float, now: float) -> None:
+        if at >= state.expires_at:
+            return  # the sweep settles it on time; a ticket would only come up to be dropped
+        await self._outage.outlast(
+            lambda: self._queue.park(
+                ticket, delay=max(0.0, at - now), generation=state.seq, transactional=ticket.transactional
+            )
+        )
+
+    async def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
+        written = await self._outage.outlast(lambda: self._log.record(outcomes))
+        return [outcome.job_id in written for outcome in outcomes]
+
+    def _confirmed(
+        self, call: Callable[[Sequence[tuple[str, int]]], Awaitable[None]]
+    ) -> Callable[[Sequence[tuple[str, int]]], Awaitable[Sequence[None]]]:
+        async def flush(batch: Sequence[tuple[str, int]]) -> Sequence[None]:
+            await self._outage.outlast(lambda: call(batch))
+            return [None] * len(batch)
+
+        return flush
+
+    async def _publish(self, events: Sequence[bytes]) -> Sequence[None]:
+        await self._outage.outlast(lambda: self._queue.publish_events(join(list(events))))
+        return [None] * len(events)
+
+
+async def _nothing() -> None:
+    pass
