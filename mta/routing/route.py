@@ -7,10 +7,14 @@ from mta.attempt import Trouble
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A receiving host by name or address literal (no brackets), in A-form and lower case."""
+    """A receiving host by name or address literal (no brackets), in A-form and lower case.
+
+    `configured`: named by a route of the configuration, and so exempt from the address policy for hosts found by DNS.
+    """
 
     name: str
     port: int = 25
+    configured: bool = False
 
     def __str__(self) -> str:
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
