@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from feedback.event import encode
-from feedback.log import Candidate, Claim, DeliveryLog, Face
+from feedback.log import Candidate, DeliveryLog, Face
 from feedback.writer import Writer
 from worker.delivery import Delivery
 from worker.job import SendJob, Unreadable, read
@@ -71,7 +71,7 @@ class Intake:
         for ticket in tickets:
             match read(ticket, max_octets=self._limits.max_octets):
                 case SendJob() as job:
-                    readable.append((ticket, job))
+                    readable.append((replace(ticket, transactional=job.transactional), job))
                 case Unreadable() as unreadable:
                     self._spawn(ticket, self._refuse(ticket, unreadable))
         candidates = [Candidate(_face(job), ticket.generation) for ticket, job in readable]

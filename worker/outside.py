@@ -1,31 +1,56 @@
 """The seams towards the world outside, built from the settings."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from feedback.qualifier import Qualifier
 from mta.envelope import Domain, a_form
 from mta.lane import Source
+from mta.routing.cache import Cache
+from mta.routing.resolver import Resolver
+from mta.routing.route import Host, Login
+from mta.routing.routes import Entry, Routes, parse_host
+from mta.routing.routing import Policy, Routing
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
-from worker.delivery import Outside
 from worker.preparation import Preparation
-from worker.settings import BadSettings, Settings
+from worker.settings import BadSettings, RouteEntry, Settings
 
 
-def build(
-    settings: Settings,
-    qualifier: Qualifier,
-    intend: Callable[[tuple[str, int]], Awaitable[bool]],
-    rng: random.Random,
-) -> Outside:
-    """Routing, rules, gate, relay and qualifier.
+def routing(settings: Settings, rng: random.Random) -> Routing:
+    """Configured routes before DNS."""
+    faults: list[str] = []
+    entries = [_entry(number, entry, faults) for number, entry in enumerate(settings.route)]
+    try:
+        resolver = Resolver(settings.dns.nameservers)
+    except ValueError as fault:
+        faults.append(f"dns.nameservers: {fault}")
+    if faults:
+        raise BadSettings(faults)
+    sources = [source for pool in pools(settings).values() for source in pool]
+    policy = Policy(
+        port=settings.smtp.port,
+        allow_private_mx=settings.dns.allow_private_mx,
+        own_names={source.helo.lower() for source in sources},
+        own_addresses={source.address for source in sources if source.address},
+    )
+    return Routing(Routes(entries), Cache(resolver, time.monotonic), policy, rng)
 
-    Raises:
-        BadSettings: a traffic rule file cannot be used.
-    """
+
+def _entry(number: int, entry: RouteEntry, faults: list[str]) -> Entry:
+    hosts = []
+    for text in entry.hosts:
+        host = parse_host(text)
+        if isinstance(host, Host):
+            hosts.append(host)
+        else:
+            faults.append(f"route[{number}].hosts: {host}")
+    login = None
+    if entry.username is not None and entry.password is not None:
+        login = Login(entry.username, entry.password.get_secret_value())
+    return Entry(domain=entry.domain, hosts=tuple(hosts), site=entry.site, tls=entry.tls, login=login)
 
 
 def preparation(settings: Settings) -> Preparation:

@@ -1,4 +1,4 @@
-"""What is due whatever becomes of the tickets: expiry on time, events that a dead worker left unpublished, old jobs forgotten."""
+"""What is due whatever becomes of the tickets: expiry on time, events a dead worker left unpublished, old jobs forgotten."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,8 +15,7 @@ from worker.settlement import Settlement
 _log = structlog.get_logger("worker.sweep")
 
 _BATCH = 500
-_EVERY = 5.0
-_FORGET_EVERY = 600.0
+_EVERY = 2.0
 
 
 class Sweep:
@@ -33,15 +32,13 @@ class Sweep:
 
     async def run(self, remember: float) -> None:
         """Sweep until cancelled; settled jobs are forgotten `remember` seconds after their final event."""
-        forgotten_at = 0.0
         while True:
-            await self._outage.outlast(self._once)
-            if self._clock() - forgotten_at >= _FORGET_EVERY:
-                forgotten_at = self._clock()
-                await self._outage.outlast(lambda: self._forget(remember))
+            await self._outage.outlast(self.once)
+            await self._outage.outlast(lambda: self._forget(remember))
             await asyncio.sleep(_EVERY)
 
-    async def _once(self) -> None:
+    async def once(self) -> None:
+        """Publish what dead workers left, settle what has expired."""
         for event in await self._log.unpublished(_BATCH):
             await self._settlement.publish(event)
             await self._log.published([_job_id(event)])
@@ -61,8 +58,8 @@ class Sweep:
         await self._log.published(sorted(written))
 
     async def _forget(self, remember: float) -> None:
-        while await self._log.forget(self._clock() - remember, _BATCH):
-            await asyncio.sleep(0)
+        """A batch a sweep: what is left goes with the next ones."""
+        await self._log.forget(self._clock() - remember, _BATCH)
 
 
 def _outcome(state: State, event: Event) -> Outcome:

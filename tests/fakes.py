@@ -1,0 +1,118 @@
+"""Seams played by memory, which note in one journal what is asked of them and in which order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from feedback.event import Event, decode
+from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
+from worker.queue import QueueAway, Ticket
+
+
+@dataclass
+class Journal:
+    """Calls in their order. `failing`: how often each named call is away before it works."""
+
+    calls: list[str] = field(default_factory=list)
+    failing: dict[str, int] = field(default_factory=dict)
+
+    def note(self, call: str, fault: type[Exception]) -> None:
+        if self.failing.get(call, 0) > 0:
+            self.failing[call] -= 1
+            self.calls.append(f"{call} away")
+            raise fault(call)
+        self.calls.append(call)
+
+
+@dataclass
+class FakeQueue:
+    """`JobQueue`: tickets come from `waiting`; what was parked, finished, rejected and published is kept."""
+
+    journal: Journal = field(default_factory=Journal)
+    waiting: list[Ticket] = field(default_factory=list)
+    parked: list[tuple[Ticket, float, int]] = field(default_factory=list)
+    finished: list[Ticket] = field(default_factory=list)
+    rejected: list[tuple[Ticket, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def take(self, *, transactional: bool, limit: int) -> list[Ticket]:
+        taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        return taken
+
+    async def park(self, ticket: Ticket, *, delay: float, generation: int, transactional: bool) -> None:
+        self.journal.note("park", QueueAway)
+        self.parked.append((ticket, delay, generation))
+
+    async def done(self, ticket: Ticket) -> None:
+        self.journal.note("done", QueueAway)
+        self.finished.append(ticket)
+
+    async def reject(self, ticket: Ticket, reason: str) -> None:
+        self.journal.note("reject", QueueAway)
+        self.rejected.append((ticket, reason))
+
+    async def publish_events(self, body: bytes) -> None:
+        self.journal.note("publish", QueueAway)
+        self.events += decode(body)
+
+
+@dataclass
+class FakeLog:
+    """`DeliveryLog`: claims are answered from `answers`; `lost` names jobs that are no longer ours."""
+
+    journal: Journal = field(default_factory=Journal)
+    answers: list[Claim] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    expired: list[State] = field(default_factory=list)
+    left: list[bytes] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def claim(self, candidates: Sequence[Candidate], now: float) -> list[Claim]:
+        self.journal.note("claim", LogAway)
+        return [self.answers.pop(0) for _ in candidates]
+
+    async def intend(self, attempts: Sequence[tuple[str, int]]) -> set[str]:
+        self.journal.note("intend", LogAway)
+        return {job_id for job_id, _ in attempts} - self.lost
+
+    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+        self.journal.note("release", LogAway)
+
+    async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
+        self.journal.note("record", LogAway)
+        self.outcomes += [outcome for outcome in outcomes if outcome.job_id not in self.lost]
+        return {outcome.job_id for outcome in outcomes} - self.lost
+
+    async def parked(self, tickets: Sequence[tuple[str, int]]) -> None:
+        self.journal.note("parked", LogAway)
+
+    async def due(self, now: float, limit: int) -> list[State]:
+        self.journal.note("due", LogAway)
+        found, self.expired = self.expired[:limit], self.expired[limit:]
+        return found
+
+    async def unpublished(self, limit: int) -> list[bytes]:
+        self.journal.note("unpublished", LogAway)
+        return self.left[:limit]
+
+    async def published(self, job_ids: Sequence[str]) -> None:
+        self.journal.note("published", LogAway)
+
+    async def forget(self, before: float, limit: int) -> int:
+        return 0
+
+    async def tally(self, delivery_id: str | None) -> list[Tally]:
+        return []
+
+    async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
+        return []
+
+    async def find(self, job_id: str) -> State | None:
+        return None
