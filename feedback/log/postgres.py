@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import asyncpg
 
 from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log import statements as sql
+from feedback.log.hand import Hand
 from feedback.log.row import Found, Row, answer, seize, state, storable, validity, write_face
 from feedback.store.postgres import Postgres
 
@@ -36,8 +37,7 @@ class PostgresLog:
         self._worker = worker
         self._lease = lease
         self._beating: asyncio.Task[None] | None = None
-        # What this process knows it holds. A claim of ours that is not in here was made by a call whose answer got lost.
-        self._held: set[str] = set()
+        self._hand = Hand()
 
     async def open(self) -> None:
         await self._store.open()
@@ -58,29 +58,30 @@ class PostgresLog:
             async with self._store.connection() as connection:
                 await connection.execute(sql.SIGN_OFF, self._id)
         await self._store.close()
-        self._held.clear()
+        self._hand = Hand()
 
     async def claim(self, candidates: Sequence[Candidate], now: float) -> list[Claim]:
         faces = {candidate.face.job_id: candidate.face for candidate in reversed(candidates)}
         if not faces:
             return []
-        created = await self._create(list(faces.values()), now)
-        if len(created) == len(faces):
-            claims, taken = answer(candidates, Found(created, {}, set()), now, self._lease)
-        else:
-            claims, taken = await self._contend(candidates, created, now)
-        self._held |= taken
+        with self._hand.asking(faces):
+            created = await self._create(list(faces.values()), now)
+            if len(created) == len(faces):
+                claims, taken = answer(candidates, Found(created, {}, set()), now, self._lease)
+            else:
+                claims, taken = await self._contend(candidates, created, now)
+            self._hand.keep(taken)
         return claims
 
     async def intend(self, attempts: Sequence[tuple[str, int]]) -> set[str]:
         async with self._store.connection() as connection:
             rows = await connection.fetch(sql.INTEND, *_columns(attempts), self._id)
         ours = {row[0] for row in rows}
-        self._held -= {job_id for job_id, _ in attempts} - ours
+        self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
-        self._held -= {job_id for job_id, _ in jobs}  # even should the store not hear of it
+        self._hand.drop(job_id for job_id, _ in jobs)  # even should the store not hear of it
         async with self._store.connection() as connection:
             await connection.execute(sql.RELEASE, *_columns(jobs), self._id)
 
@@ -90,7 +91,7 @@ class PostgresLog:
         )
         async with self._store.connection() as connection:
             rows = await connection.fetch(sql.RECORD, *columns, self._id)
-        self._held -= {outcome.job_id for outcome in outcomes}
+        self._hand.drop(outcome.job_id for outcome in outcomes)
         return {row[0] for row in rows}
 
     async def parked(self, tickets: Sequence[tuple[str, int]]) -> None:
@@ -98,14 +99,14 @@ class PostgresLog:
             await connection.execute(sql.PARKED, *_columns(tickets))
 
     async def due(self, now: float, limit: int) -> list[State]:
-        async with self._store.transaction() as connection:
-            alive = await self._alive(connection)
-            found = await connection.fetch(sql.LOCK_DUE, now, alive, self._id, list(self._held), limit)
-            rows = _rows(found)
-            in_hand = await self._in_hand(connection, rows.values())
-            taken = rows.keys() - in_hand
-            await connection.execute(sql.TAKE, sorted(taken), self._id, True)
-        self._held |= taken
+        with ExitStack() as asked:
+            async with self._store.transaction() as connection:
+                alive = await self._alive(connection)
+                rows = _rows(await connection.fetch(sql.LOCK_DUE, now, alive, self._hand.full(), self._id, limit))
+                asked.enter_context(self._hand.asking(rows.keys()))
+                taken = rows.keys() - await self._in_hand(connection, rows.values())
+                await connection.execute(sql.TAKE, sorted(taken), self._id, True)
+            self._hand.keep(taken)
         return [seize(row).state for job_id, row in rows.items() if job_id in taken]
 
     async def unpublished(self, limit: int) -> list[bytes]:
@@ -163,10 +164,14 @@ class PostgresLog:
 
     async def _in_hand(self, connection: asyncpg.Connection, rows: Collection[Row]) -> set[str]:
         """Which of these locked rows a living worker holds. Asked after the lock, for who owned it may have changed."""
-        owned = {row.job_id: row.owner for row in rows if row.owner is not None}
-        alive = await self._alive(connection) if set(owned.values()) - {self._id} else []
-        others = {job_id for job_id, owner in owned.items() if owner in alive and owner != self._id}
-        return others | {job_id for job_id, owner in owned.items() if owner == self._id and job_id in self._held}
+        others = {row.owner for row in rows} - {None, self._id}
+        alive = set(await self._alive(connection)) if others else set()
+        hand = self._hand
+        return {
+            row.job_id
+            for row in rows
+            if hand.holds(row.job_id) or (hand.contests(row.job_id) if row.owner == self._id else row.owner in alive)
+        }
 
     async def _alive(self, connection: asyncpg.Connection) -> list[str]:
         return [row[0] for row in await connection.fetch(sql.ALIVE, self._id)]

@@ -11,6 +11,7 @@ from typing import IO
 import aiosqlite
 
 from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log.hand import Hand
 from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, storable, validity, write_face
 from feedback.store.sqlite import Sqlite
 
@@ -24,7 +25,7 @@ _LOCK = f"SELECT {_ROW} FROM log_job WHERE job_id IN ({_JOBS})"
 
 _DUE = f"""
 SELECT {_ROW} FROM log_job
-WHERE final IS NULL AND expires_at <= ? AND (owner IS NULL OR owner <> ? OR job_id NOT IN ({_JOBS}))
+WHERE final IS NULL AND expires_at <= ? AND job_id NOT IN ({_JOBS})
 ORDER BY expires_at LIMIT ?
 """
 
@@ -90,17 +91,18 @@ class SqliteLog:
 
     Args:
         path: the file, made when it is missing.
+        worker: the process's name, for whoever looks into the lock file.
         lease: what `Elsewhere` tells: seconds until another look.
     """
 
-    def __init__(self, path: Path, *, lease: float = 10.0) -> None:
-        self._store = Sqlite(path)
-        self._lock_path = path.with_name(path.name + ".worker")
+    def __init__(self, path: str | Path, *, worker: str = "", lease: float = 10.0) -> None:
+        self._store = Sqlite(Path(path))
+        self._worker = worker
+        self._lock_path = Path(f"{path}.worker")
         self._lock: IO[bytes] | None = None
         self._id = uuid.uuid4().hex
         self._lease = lease
-        # What this process knows it holds. A claim of ours that is not in here was made by a call whose answer got lost.
-        self._held: set[str] = set()
+        self._hand = Hand()
 
     async def open(self) -> None:
         await self._store.open()
@@ -108,7 +110,7 @@ class SqliteLog:
 
     async def close(self) -> None:
         await self._store.close()
-        self._held.clear()
+        self._hand = Hand()
         self._id = uuid.uuid4().hex
         if self._lock is not None:
             self._lock.close()
@@ -120,22 +122,22 @@ class SqliteLog:
         async with self._store.transaction() as connection:
             known = _rows(await connection.execute_fetchall(_LOCK, (json.dumps(list(faces)),)))
             new = {job_id: face for job_id, face in faces.items() if job_id not in known}
-            held = {row.job_id for row in known.values() if row.owner == self._id and row.job_id in self._held}
+            held = {job_id for job_id in known if self._hand.holds(job_id)}
             claims, taken = answer(candidates, Found(new, known, held), now, self._lease)
             await connection.executemany(_CREATE, [self._created(face, now) for face in new.values()])
             await connection.execute(_TAKE, (self._id, False, json.dumps(sorted(taken & known.keys()))))
-        self._held |= taken
+        self._hand.keep(taken)
         return claims
 
     async def intend(self, attempts: Sequence[tuple[str, int]]) -> set[str]:
         async with self._store.transaction() as connection:
             rows = await connection.execute_fetchall(_INTEND, (json.dumps(attempts), self._id))
         ours = {row[0] for row in rows}
-        self._held -= {job_id for job_id, _ in attempts} - ours
+        self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
-        self._held -= {job_id for job_id, _ in jobs}  # even should the store not hear of it
+        self._hand.drop(job_id for job_id, _ in jobs)  # even should the store not hear of it
         async with self._store.transaction() as connection:
             await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
 
@@ -147,7 +149,7 @@ class SqliteLog:
             # An outcome that stands there already was written by an earlier try whose answer was lost.
             written = {o.job_id for o in outcomes if standing.get(o.job_id, ())[1:] == (o.seq, o.event)}
             await connection.executemany(_RECORD, [self._outcome(outcome) for outcome in mine])
-        self._held -= {outcome.job_id for outcome in outcomes}
+        self._hand.drop(outcome.job_id for outcome in outcomes)
         return written | {outcome.job_id for outcome in mine}
 
     async def parked(self, tickets: Sequence[tuple[str, int]]) -> None:
@@ -157,10 +159,10 @@ class SqliteLog:
     async def due(self, now: float, limit: int) -> list[State]:
         self._be_the_worker()
         async with self._store.transaction() as connection:
-            arguments = (now, self._id, json.dumps(list(self._held)), limit)
+            arguments = (now, json.dumps(self._hand.full()), limit)
             rows = _rows(await connection.execute_fetchall(_DUE, arguments))
             await connection.execute(_TAKE, (self._id, True, json.dumps(list(rows))))
-        self._held |= rows.keys()
+        self._hand.keep(rows)
         return [seize(row).state for row in rows.values()]
 
     async def unpublished(self, limit: int) -> list[bytes]:
@@ -202,6 +204,9 @@ class SqliteLog:
             except OSError as error:
                 lock.close()
                 raise LogAway(f"{self._lock_path} is held: another worker process uses this store") from error
+            lock.truncate(0)
+            lock.write(self._worker.encode())
+            lock.flush()
             self._lock = lock
 
     def _created(self, face: Face, now: float) -> tuple[object, ...]:
