@@ -40,8 +40,8 @@ class Group(Generic[Item, Answer]):
         while self._waiting:
             await self._company()
             batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-            flushed = asyncio.ensure_future(self._flush([item for item, _ in batch]))
-            await asyncio.wait([flushed])
+            items = [item for item, _ in batch]
+            [flushed] = await asyncio.gather(self._flush(items), return_exceptions=True)
             _hand_out(flushed, [answer for _, answer in batch])
         self._running = None
 
@@ -52,13 +52,11 @@ class Group(Generic[Item, Answer]):
             await self._full.wait()
 
 
-def _hand_out(flushed: "asyncio.Future[Sequence[Answer]]", waiting: "list[asyncio.Future[Answer]]") -> None:
-    fault = asyncio.CancelledError() if flushed.cancelled() else flushed.exception()
-    answers: Sequence[Answer] = () if fault else flushed.result()
+def _hand_out(flushed: Sequence[Answer] | BaseException, waiting: "list[asyncio.Future[Answer]]") -> None:
     for number, future in enumerate(waiting):
         if future.done():
             continue
-        if fault is not None:
-            future.set_exception(fault)
+        if isinstance(flushed, BaseException):
+            future.set_exception(flushed)
         else:
-            future.set_result(answers[number])
+            future.set_result(flushed[number])

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 import uvloop
-
-from feedback.log import DeliveryLog, LogAway
 from feedback.qualifier import Qualifier
 from feedback.wording import canonical
+
+from feedback.log import DeliveryLog, LogAway
 from feedback.writer import Writer
 from worker import adapters, outside
 from worker.delivery import Delivery, Outside

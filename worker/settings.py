@@ -8,7 +8,7 @@ import os
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -86,7 +86,7 @@ class Broker(_WithUrl):
     url: Annotated[
         SecretStr, AfterValidator(lambda v: SecretStr(_url(v.get_secret_value(), ("amqp", "amqps", "sqlite"))))
     ] = SecretStr("amqp://guest:guest@127.0.0.1:5672/")
-    prefix: Annotated[str, Field(pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z")] = "mta"
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "mta"
 
 
 class Store(_WithUrl):
@@ -96,7 +96,7 @@ class Store(_WithUrl):
 
 
 class Smtp(_Section):
-    helo: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\A[A-Za-z0-9.\[\]:_-]+\Z")] = Field(
+    helo: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.\[\]:_-]+$")] = Field(
         default_factory=socket.getfqdn
     )
     port: Annotated[int, Field(ge=1, le=65535)] = 25
@@ -123,7 +123,7 @@ class RouteEntry(_Section):
     domain: Annotated[str, Field(min_length=1)]
     hosts: Annotated[list[str], Field(min_length=1)]
     site: str | None = None
-    tls: Annotated[str, Field(pattern=r"\A(none|opportunistic|required|mta-sts|dane)\Z")] | None = None
+    tls: Literal["none", "opportunistic", "required", "mta-sts", "dane"] | None = None
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -149,7 +149,7 @@ class DkimEntry(_Section):
 class Signing(_Section):
     """`without_key`: what becomes of a message whose author has no key here, once there are keys at all."""
 
-    without_key: Annotated[str, Field(pattern=r"\A(refuse|unsigned)\Z")] = "refuse"
+    without_key: Literal["refuse", "unsigned"] = "refuse"
 
 
 class SourceEntry(_Section):
@@ -184,8 +184,8 @@ class Worker(_Section):
 
 
 class Log(_Section):
-    format: Annotated[str, Field(pattern=r"\A(auto|json|console)\Z")] = "auto"
-    level: Annotated[str, Field(pattern=r"\A(debug|info|warning|error)\Z")] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Settings(BaseSettings):

@@ -88,7 +88,9 @@ HEADERS = {name: value for name, value in GOOD.items() if name != "message"}
 
 
 def rfc822(changes: dict[str, Any] | None = None) -> Ticket:
-    return Ticket(body=b"From: x@example.com\r\n\r\n\xff", content_type="message/rfc822", headers=HEADERS | (changes or {}))
+    return Ticket(
+        body=b"From: x@example.com\r\n\r\n\xff", content_type="message/rfc822", headers=HEADERS | (changes or {})
+    )
 
 
 def test_a_message_may_be_the_body_with_the_fields_as_headers() -> None:
@@ -161,15 +163,27 @@ FAULTS = [
     ),
     ("large_context", ticket({"context": {"a": "x" * 4096}}), "context: over 4096 octets as JSON"),
     ("dkim_is_text", ticket({"dkim": "a.example"}), "dkim: Expected `array`, got `str`"),
-    ("no_offset", ticket({"not_before": "2026-01-01T00:00:00"}), "not_before: Expected `datetime` with a timezone component"),
+    (
+        "no_offset",
+        ticket({"not_before": "2026-01-01T00:00:00"}),
+        "not_before: Expected `datetime` with a timezone component",
+    ),
     ("no_time", ticket({"expires_at": "soon"}), "expires_at: Invalid RFC3339 encoded datetime"),
     ("empty_recipient", ticket({"rcpt_to": ""}), "rcpt_to is empty"),
     ("no_domain", ticket({"rcpt_to": "anna"}), "rcpt_to has no domain"),
-    ("crlf_in_recipient", ticket({"rcpt_to": "a@b.example>\r\nRCPT TO:<v@x.example"}), "rcpt_to has a control character (U+000D)"),
+    (
+        "crlf_in_recipient",
+        ticket({"rcpt_to": "a@b.example>\r\nRCPT TO:<v@x.example"}),
+        "rcpt_to has a control character (U+000D)",
+    ),
     ("nul_in_sender", ticket({"mail_from": "a\0@b.example"}), "mail_from has a control character (U+0000)"),
     ("two_recipients", ticket({"rcpt_to": "a@b.example,c@d.example"}), None),
     ("no_idn", ticket({"rcpt_to": "a@xn--a.example"}), None),
-    ("long_local_part", ticket({"rcpt_to": "a" * 65 + "@b.example"}), "rcpt_to is too long: a local part of over 64 octets"),
+    (
+        "long_local_part",
+        ticket({"rcpt_to": "a" * 65 + "@b.example"}),
+        "rcpt_to is too long: a local part of over 64 octets",
+    ),
     ("bad_base64", ticket(raw=json.dumps({**HEADERS, "message_b64": "a*b="}).encode()), None),
     (
         "lone_surrogate",
@@ -183,7 +197,14 @@ FAULTS = [
 @pytest.mark.parametrize(("given", "words"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS])
 def test_what_is_no_job_is_refused_with_field_and_fault(given: Ticket, words: str | None) -> None:
     found = reason(given)
-    assert found.partition(" ")[0].rstrip(":") in {"body", *GOOD, "message_b64", *"wave priority on_doubt test context dkim".split(), "not_before", "expires_at"}
+    assert found.partition(" ")[0].rstrip(":") in {
+        "body",
+        *GOOD,
+        "message_b64",
+        *["wave", "priority", "on_doubt", "test", "context", "dkim"],
+        "not_before",
+        "expires_at",
+    }
     if words is not None:
         assert found == words
 

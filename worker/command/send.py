@@ -1,0 +1,131 @@
+"""`campaign-mta send`: checked first, planned, shown, then published with a progress bar."""
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from worker import adapters
+from worker.command.progress import progress
+from worker.duration import format_duration, parse_duration
+from worker.queue import QueueAway
+from worker.recipients import BadList, Recipients
+from worker.send import Delivery, ListChanged, jobs, publish, survey
+from worker.settings import BadSettings, Settings
+from worker.template import Template
+from worker.wave import ALL_AT_ONCE, Impossible, Tight, Wave, judge, parse_waves, plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line asks for."""
+
+    delivery: str
+    mail_from: str
+    recipients: Path
+    message: Path
+    waves: str | None = None
+    priority: str = "bulk"
+    pool: str = "default"
+    validity: str | None = None
+
+
+def run(settings: Settings, order: Order, json: bool) -> int:
+    delivery, recipients, template = _read(order)
+    found = survey(recipients, template)
+    if found.faulty:
+        for fault in found.faults:
+            print(fault, file=sys.stderr)
+        print(f"{found.faulty} faulty rows: nothing was sent; mend them and send again", file=sys.stderr)
+        return 1
+    planned = _plan(order, found.recipients)
+    match judge(planned, delivery.lifetime):
+        case Impossible(text):
+            print(text, file=sys.stderr)
+            return 1
+        case Tight(text):
+            print(f"warning: {text}", file=sys.stderr)
+    if not json and order.waves:
+        _show(delivery, planned)
+    try:
+        published = asyncio.run(_publish(settings, delivery, recipients, template, planned))
+    except (ListChanged, QueueAway) as fault:
+        print(f"{fault}; sending again goes on where this stopped", file=sys.stderr)
+        return 1
+    if json:
+        print(msgspec.json.encode({"delivery_id": delivery.delivery_id, "published": published}).decode())
+    else:
+        repeats = f", {found.repeats} repeats in the list left out" if found.repeats else ""
+        print(f"{published} jobs enqueued{repeats}")
+    return 0
+
+
+def _read(order: Order) -> tuple[Delivery, Recipients, Template]:
+    """What the options name, or every fault of theirs."""
+    faults = []
+    validity = None
+    if order.priority not in ("bulk", "transactional"):
+        faults.append(f"--priority {order.priority}: bulk or transactional is wanted")
+    try:
+        validity = parse_duration(order.validity) if order.validity is not None else None
+    except ValueError as fault:
+        faults.append(f"--validity: {fault}")
+    delivery = Delivery(
+        delivery_id=order.delivery,
+        mail_from=order.mail_from,
+        start=time.time(),
+        validity=validity,
+        transactional=order.priority == "transactional",
+        pool=order.pool,
+    )
+    if text := delivery.fault():
+        faults.append(f"--{text}")
+    try:
+        octets = order.message.read_bytes()
+    except OSError as fault:
+        faults.append(f"--message {order.message}: {fault.strerror}")
+        octets = b""
+    try:
+        recipients = Recipients(order.recipients)
+    except BadList as fault:
+        raise BadSettings([*faults, f"--recipients {fault}"]) from None
+    if faults:
+        raise BadSettings(faults)
+    return delivery, recipients, Template.read(octets, recipients.columns)
+
+
+def _plan(order: Order, total: int) -> list[Wave]:
+    waves = parse_waves(order.waves) if order.waves is not None else ALL_AT_ONCE
+    planned = waves if isinstance(waves, str) else plan(waves, total)
+    if isinstance(planned, str):
+        raise BadSettings([f"--waves: {planned}"])
+    return planned
+
+
+def _show(delivery: Delivery, planned: list[Wave]) -> None:
+    table = Table("wave", "starts", "after", "recipients", title=f"delivery {delivery.delivery_id}")
+    for wave in planned:
+        at = datetime.fromtimestamp(delivery.start + wave.start, UTC)
+        table.add_row(str(wave.number), f"{at:%Y-%m-%d %H:%M:%S} UTC", format_duration(wave.start), f"{wave.count:,}")
+    Console().print(table)
+
+
+async def _publish(
+    settings: Settings, delivery: Delivery, recipients: Recipients, template: Template, planned: list[Wave]
+) -> int:
+    publisher = adapters.job_publisher(settings)
+    total = sum(wave.count for wave in planned)
+    await publisher.open()
+    try:
+        with progress("enqueueing", total) as bar:
+            async for step in publish(jobs(delivery, recipients, template, planned), publisher, total=total):
+                bar(step.published)
+    finally:
+        await publisher.close()
+    return total
