@@ -12,8 +12,9 @@ import asyncpg
 from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log import statements as sql
 from feedback.log.hand import Hand
-from feedback.log.row import Found, Row, answer, seize, state, storable, validity, write_face
+from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
 from feedback.store.postgres import Postgres
+from feedback.store.text import storable
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
 LONG = 600.0

@@ -155,10 +155,3 @@ def write_face(face: Face) -> bytes:
 def read_face(stored: bytes) -> Face:
     """The face that `write_face` wrote."""
     return _face_decoder.decode(stored)
-
-
-def storable(text: str) -> str:
-    """Text that every store can hold and compare: PostgreSQL takes neither NUL nor lone surrogates."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -12,8 +12,9 @@ import aiosqlite
 
 from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
-from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, storable, validity, write_face
+from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, validity, write_face
 from feedback.store.sqlite import Sqlite
+from feedback.store.text import storable
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 

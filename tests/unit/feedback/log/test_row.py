@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from feedback.log import MAX_VALIDITY, Candidate, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
-from feedback.log.row import Found, Row, answer, decide, read_face, storable, validity, write_face
+from feedback.log.row import Found, Row, answer, decide, read_face, validity, write_face
 
 NOW = 1000.0
 FACE = Face(
@@ -113,8 +113,3 @@ def test_a_face_is_stored_as_it_is() -> None:
 
 def test_lone_surrogates_do_not_stop_a_face() -> None:
     assert read_face(write_face(replace(FACE, tenant="a\ud800b"))).tenant == "a?b"
-
-
-def test_stored_text_has_neither_nul_nor_surrogates() -> None:
-    assert storable("plain") == "plain"
-    assert storable("a\0\ud800ü") == "a\ufffd?ü"
