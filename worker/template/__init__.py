@@ -13,22 +13,20 @@ markup, and each is written in the way of the place it goes to:
 What cannot be written, as a non-ASCII value in Message-ID or a letter that the part's charset lacks, is a fault of the row.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from mta.message import crlf
 from mta.recode import split
 from worker.template.field import fields
 from worker.template.part import entity
 from worker.template.slot import Need, Segment, Slots
 
-_LINE_END = re.compile(rb"\r\n|\n")
-
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A message cut at its placeholders. Line ends are CRLF."""
+    """A message cut at its placeholders, with the line ends it will be sent with."""
 
     segments: tuple[Segment, ...]
     needs: tuple[Need, ...]
@@ -36,7 +34,7 @@ class Template:
     @classmethod
     def read(cls, octets: bytes, columns: Sequence[str]) -> Self:
         """The template in `octets`, where `{name}` stands for the value of each column."""
-        whole = _LINE_END.sub(b"\r\n", octets)
+        whole = crlf(octets)
         if not columns:
             return cls((whole,), ())
         slots = Slots(tuple(columns))

@@ -143,7 +143,7 @@ def test_a_message_that_is_no_utf8_goes_as_exact_octets(path: Path) -> None:
     recipients = Recipients(path)
     template = Template.read(b"Subject: x\r\n\r\n\xff\x00{name}", recipients.columns)
     _, job = next(jobs(delivery(), recipients, template, [Wave(0, 0, 95)]))
-    assert as_read(job).message == b"Subject: x\r\n\r\n\xff\x00User 0"
+    assert as_read(job).message == b"Subject: x\r\n\r\n\xff\x00User 0\r\n"
 
 
 async def test_large_messages_make_small_batches(path: Path) -> None:
