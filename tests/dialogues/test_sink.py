@@ -250,14 +250,20 @@ async def starttls(store: Path) -> None:
         await client.close()
 
 
-async def test_a_failed_handshake_ends_the_connection(clients: list[Client]) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_failed_handshake_ends_the_connection(run: Runner) -> None:
+    run(failed_handshake())
+
+
+async def failed_handshake() -> None:
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("localhost").configure_cert(server)
     async with Sink(tls=server) as sink:
-        client = await connect(sink, clients)
+        client = await connect(sink, [])
         await client.say(b"EHLO c\r\nSTARTTLS\r\n", replies=2)
         client.writer.write(b"this is no handshake\r\n")
         assert b"250" not in await client.reader.read()
+        await client.close()
 
 
 async def test_a_store_that_cannot_be_written_refuses_for_now(clients: list[Client], tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ turn at once. While an answer is delayed, or TLS is being negotiated, the connec
 """
 
 import asyncio
-import re
 import ssl
 import time
 from collections.abc import Callable
@@ -14,18 +13,17 @@ from typing import cast
 
 from mta.reply import Reply
 from worker.sink.behaviour import Answer, Moment
+from worker.sink.grammar import Content, Sender, parse_mail, parse_rcpt
 from worker.sink.maildir import Mail
 
 MAX_COMMAND = 2048
 """Octets of a command line: RFC 5321 section 4.5.3.1.4 wants 512, extensions add to it."""
 
-_PATH = re.compile(r'\s*<((?:[^<>"\s]|"(?:[^"\\]|\\.)*")*)>(?:\s+(.*\S))?\s*')
 _EHLO_LINES = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
 
 _OK = Reply(250, "2.0.0 Ok")
 _BAD_ORDER = Reply(503, "5.5.1 Bad sequence of commands")
 _BAD_ARGUMENT = Reply(501, "5.5.4 Syntax error in the arguments")
-_TOO_BIG = Reply(552, "5.3.4 Message size exceeds the limit of this system")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +46,21 @@ class Session(asyncio.Protocol):
         self.peer = ""
         self.helo = ""
         self.taken = 0
-        self.sender: str | None = None
+        self._sender: Sender | None = None
         self._rcpts: list[str] = []
-        self._body, self._smtputf8 = "7BIT", False
+        self._content: Content | None = None
         self._buffer = bytearray()
         self._replies: list[str] = []
-        self._in_data = self._too_big = self._closing = False
-        self._searched = 0
+        self._closing = False
         self._held: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._tls: str | None = None
         self.ended = asyncio.Event()
+
+    @property
+    def sender(self) -> str:
+        """Of the transaction at hand; empty also while there is none."""
+        return self._sender.address if self._sender is not None else ""
 
     # The transport's side
 
@@ -97,7 +99,11 @@ class Session(asyncio.Protocol):
     # The work
 
     def _work(self) -> None:
-        while self._held is None and not self._closing and (self._data() if self._in_data else self._line()):
+        while (
+            self._held is None
+            and not self._closing
+            and (self._line() if self._content is None else self._data(self._content))
+        ):
             pass
         self._flush()
 
@@ -158,116 +164,70 @@ class Session(asyncio.Protocol):
         self._say(Reply(250, lines[-1]))
 
     def _mail(self, rest: str) -> None:
-        if not self.helo or self.sender is not None:
+        if not self.helo or self._sender is not None:
             self._say(_BAD_ORDER)
             return
-        path = _path(rest, "FROM:")
-        if path is None:
-            self._say(Reply(501, "5.1.7 Bad sender address syntax"))
-            return
-        sender, parameters = path
-        fault = self._mail_parameters(sender, parameters)
-        if fault is not None:
-            self._say(fault)
-            return
-        self.sender = sender
-        answer = self._desk.decide(self, Moment.MAIL, "")
-        if not answer.accepts:
-            self.sender = None
-        self._give(answer)
-
-    def _mail_parameters(self, sender: str, parameters: str) -> Reply | None:
-        self._body, self._smtputf8 = "7BIT", False
-        for parameter in parameters.upper().split():
-            key, _, value = parameter.partition("=")
-            match key:
-                case "SIZE" if value.isascii() and value.isdigit():
-                    if int(value[:20]) > self._desk.size:
-                        return _TOO_BIG
-                case "BODY" if value in ("7BIT", "8BITMIME"):
-                    self._body = value
-                case "SMTPUTF8" if parameter == "SMTPUTF8":
-                    self._smtputf8 = True
-                case _:
-                    return Reply(555, f"5.5.4 Parameter not recognised: {parameter[:60]}")
-        return self._utf8_fault(sender)
+        match parse_mail(rest, self._desk.size):
+            case Reply() as refusal:
+                self._say(refusal)
+            case sender:
+                self._sender = sender
+                answer = self._desk.decide(self, Moment.MAIL, "")
+                if not answer.accepts:
+                    self._reset()
+                self._give(answer)
 
     def _rcpt(self, rest: str) -> None:
-        if self.sender is None:
+        if self._sender is None:
             self._say(_BAD_ORDER)
             return
-        path = _path(rest, "TO:")
-        if path is None or not path[0]:
-            self._say(Reply(501, "5.1.3 Bad recipient address syntax"))
-            return
-        rcpt, parameters = path
-        fault = Reply(555, "5.5.4 RCPT takes no parameters here") if parameters else self._utf8_fault(rcpt)
-        if fault is not None:
-            self._say(fault)
-            return
-        answer = self._desk.decide(self, Moment.RCPT, rcpt)
-        if answer.accepts:
-            self._rcpts.append(rcpt)
-        self._give(answer)
-
-    def _utf8_fault(self, address: str) -> Reply | None:
-        if address.isascii() or self._smtputf8:
-            return None
-        return Reply(553, "5.6.7 Address needs SMTPUTF8")  # RFC 6531 section 3.5
+        match parse_rcpt(rest, self._sender.smtputf8):
+            case Reply() as refusal:
+                self._say(refusal)
+            case rcpt:
+                answer = self._desk.decide(self, Moment.RCPT, rcpt)
+                if answer.accepts:
+                    self._rcpts.append(rcpt)
+                self._give(answer)
 
     def _start_data(self) -> None:
         if not self._rcpts:
-            self._say(_BAD_ORDER if self.sender is None else Reply(554, "5.5.1 No valid recipients"))
+            self._say(_BAD_ORDER if self._sender is None else Reply(554, "5.5.1 No valid recipients"))
             return
-        self._in_data, self._too_big, self._searched = True, False, 0
-        self._replies.append("354 End data with <CR><LF>.<CR><LF>")
+        self._content = Content(self._desk.size)
+        self._say(Reply(354, "End data with <CR><LF>.<CR><LF>"))
 
-    def _data(self) -> bool:
+    def _data(self, content: Content) -> bool:
         """Take one message; False: its end has not come."""
-        if self._searched < 3 and self._buffer.startswith(b".\r\n"):
-            self._end_data(b"", 3)
-            return True
-        end = self._buffer.find(b"\r\n.\r\n", max(0, self._searched - 4))
-        if end >= 0:
-            # Every line that begins with a dot loses it (RFC 5321 section 4.5.2); the first line has no CRLF before it.
-            first = 1 if self._buffer[:1] == b"." and not self._too_big else 0
-            self._end_data(bytes(self._buffer[first : end + 2]).replace(b"\r\n.", b"\r\n"), end + 5)
-            return True
-        self._searched = len(self._buffer)
-        if self._searched > self._desk.size + self._desk.size // 8 + 4:
-            self._too_big = True
-            del self._buffer[:-4]
-            self._searched = 4
-        return False
-
-    def _end_data(self, content: bytes, consumed: int) -> None:
-        del self._buffer[:consumed]
-        self._in_data = False
-        if self._too_big or len(content) > self._desk.size:
-            answer = Answer(reply=_TOO_BIG)
-        else:
-            answers = (self._desk.decide(self, Moment.DOT, rcpt) for rcpt in self._rcpts)
-            answer = self._worst(list(answers))
-            if answer.accepts or answer.keep:
-                answer = self._take(content, answer)
+        taken = content.take(self._buffer)
+        if taken is None:
+            return False
+        self._content = None
+        answer = Answer(reply=taken) if isinstance(taken, Reply) else self._judge(taken)
         self._reset()
         self._give(answer)
+        return True
+
+    def _judge(self, content: bytes) -> Answer:
+        answer = self._worst([self._desk.decide(self, Moment.DOT, rcpt) for rcpt in self._rcpts])
+        return self._take(content, answer) if answer.accepts or answer.keep else answer
 
     @staticmethod
     def _worst(answers: list[Answer]) -> Answer:
         return next((answer for answer in answers if not answer.accepts), max(answers, key=lambda answer: answer.delay))
 
     def _take(self, content: bytes, answer: Answer) -> Answer:
+        assert self._sender is not None
         mail = Mail(
-            sender=self.sender or "",
+            sender=self._sender.address,
             rcpts=tuple(self._rcpts),
             content=content,
             at=time.time(),
             peer=self.peer,
             helo=self.helo,
             tls=self._tls,
-            body=self._body,
-            smtputf8=self._smtputf8,
+            body=self._sender.body,
+            smtputf8=self._sender.smtputf8,
         )
         try:
             self._desk.take(mail)
@@ -277,7 +237,7 @@ class Session(asyncio.Protocol):
         return answer
 
     def _reset(self) -> None:
-        self.sender = None
+        self._sender = None
         self._rcpts = []
 
     # TLS
@@ -352,18 +312,3 @@ class Session(asyncio.Protocol):
         self._closing = True
         if self._transport is not None:
             self._transport.close()
-
-
-def _path(rest: str, keyword: str) -> tuple[str, str] | None:
-    """The address between angle brackets behind FROM: or TO:, and the parameters after it."""
-    if rest[: len(keyword)].upper() != keyword:
-        return None
-    found = _PATH.fullmatch(rest[len(keyword) :])
-    if found is None:
-        return None
-    address: str = found[1]
-    if address.startswith("@") and ":" in address:  # a source route is ignored (RFC 5321 appendix C)
-        address = address.partition(":")[2]
-    if address and not all(address.rpartition("@")[::2]):
-        return None
-    return address, found[2] or ""

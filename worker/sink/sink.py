@@ -85,14 +85,14 @@ class Sink:
         for session in list(self._desk.sessions):
             session.abort()
         if slow:
-            await asyncio.wait(slow)
+            await asyncio.wait(slow, timeout=GRACE_S)
 
     def _session(self) -> Session:
         self.connections += 1
         return Session(self._desk, next(self._numbers))
 
     def _decide(self, session: Session, moment: Moment, rcpt: str) -> Answer:
-        key = (moment, session.sender or "", rcpt)
+        key = (moment, session.sender, rcpt)
         refusals, since = self._refusals.get(key, (0, 0.0))
         now = time.monotonic()
         answer = self._behaviour(
@@ -102,7 +102,7 @@ class Sink:
                 connections=len(self._desk.sessions),
                 now=now,
                 peer=session.peer,
-                sender=session.sender or "",
+                sender=session.sender,
                 rcpt=rcpt,
                 taken=session.taken,
                 refusals=refusals,
