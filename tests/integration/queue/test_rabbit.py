@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aio_pika
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.integration.queue.transports import DEADLINE, RabbitTransport, within
 from tests.services.rabbitmq import RabbitNode
 from worker.queue import Job, QueueAway, Ticket
-from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
+from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue, intake
 
 PREFIX = "conformance"
 
@@ -54,9 +55,8 @@ async def publish_raw(url: str, message: aio_pika.Message, exchange: str = f"{PR
         await target.publish(message, key)
 
 
-async def outlast(call: object) -> None:
+async def outlast(call: Callable[[], Awaitable[None]]) -> None:
     """Repeat a publish until the broker takes it, as a worker does."""
-    assert callable(call)
     async with asyncio.timeout(DEADLINE):
         while True:
             try:
@@ -159,10 +159,52 @@ async def test_a_deleted_job_queue_is_made_again(
     assert taking.result()[0].body == b"a"
 
 
+async def test_a_consumer_that_the_broker_forgot_is_noticed(
+    transport: RabbitTransport, publisher: RabbitPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_WATCH", 0.2)
+    queue: RabbitQueue = await transport.opening(RabbitQueue(transport.url, PREFIX))
+    taking = asyncio.create_task(take(queue))
+    tap = queue._bulk._tap
+    assert tap is not None
+    await tap.channel.basic_cancel(f"{PREFIX}.bulk")
+    await publisher.publish(jobs("a"))
+    assert [ticket.body for ticket in await within(taking)] == [b"a"]
+
+
+async def test_what_a_new_installation_confirmed_survives_a_killed_broker(rabbitmq_node: RabbitNode) -> None:
+    publisher, queue = RabbitPublisher(rabbitmq_node.url, "young"), RabbitQueue(rabbitmq_node.url, "young")
+    await publisher.open()
+    await publisher.publish(jobs(*(str(number) for number in range(300))))
+    await asyncio.to_thread(rabbitmq_node.kill)
+    await asyncio.to_thread(rabbitmq_node.start)
+    await within(outlast(queue.open))
+    assert {ticket.body for ticket in await take(queue, 300)} == {str(number).encode() for number in range(300)}
+    await publisher.close()
+    await queue.close()
+
+
+async def test_headers_too_long_for_a_copy_do_not_break_the_connection(
+    transport: RabbitTransport, queue: RabbitQueue, publisher: RabbitPublisher
+) -> None:
+    headers: dict[str, Any] = {"long": "x" * 130_900, "job_id": "a"}
+    await publish_raw(transport.url, aio_pika.Message(b"a", headers=headers))
+    [ticket] = await take(queue)
+    await queue.park(ticket, delay=0, generation=1, transactional=False)
+    [again] = await take(queue)
+    assert again.headers == {"job_id": "a"}
+
+
 async def test_headers_survive_parking_and_the_journey_leaves_no_trace(
     transport: RabbitTransport, queue: RabbitQueue
 ) -> None:
-    headers = {"job_id": "a", "wave": 3, "test": True, "not_before": "2030-01-01T00:00:00Z", "context": '{"a": 1}'}
+    headers: dict[str, Any] = {
+        "job_id": "a",
+        "wave": 3,
+        "test": True,
+        "not_before": "2030-01-01T00:00:00Z",
+        "context": '{"a": 1}',
+    }
     message = aio_pika.Message(
         b"From: a\r\n\r\n", content_type="message/rfc822", headers=headers | {"CC": ["y"]}, message_id="same"
     )
@@ -178,7 +220,7 @@ async def test_headers_survive_parking_and_the_journey_leaves_no_trace(
 async def test_no_publisher_can_pass_a_job_off_as_a_retry_ticket(
     transport: RabbitTransport, queue: RabbitQueue
 ) -> None:
-    forged = {"x-generation": 5, "x-due": round((time.time() + 3600) * 1000), "wait-17": True}
+    forged: dict[str, Any] = {"x-generation": 5, "x-due": round((time.time() + 3600) * 1000), "wait-17": True}
     await publish_raw(transport.url, aio_pika.Message(b"a", headers=forged))
     [ticket] = await take(queue)
     assert (ticket.generation, ticket.headers) == (0, forged)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aio_pika
 
@@ -27,6 +27,10 @@ class Openable(Protocol):
     async def close(self) -> None: ...
 
 
+T = TypeVar("T")
+Opened = TypeVar("Opened", bound=Openable)
+
+
 @dataclass(frozen=True)
 class Rejected:
     body: bytes
@@ -40,7 +44,7 @@ class Transport:
 
     opened: list[Openable] = field(default_factory=list)
 
-    async def opening(self, made: Any) -> Any:
+    async def opening(self, made: Opened) -> Opened:
         await made.open()
         self.opened.append(made)
         return made
@@ -107,7 +111,7 @@ class SqliteTransport(Transport):
         return Rejected(body, content_type, json.loads(headers))
 
 
-async def within(awaitable: Any) -> Any:
+async def within(awaitable: Awaitable[T]) -> T:
     """What is awaited, or a failure when it does not come."""
     async with asyncio.timeout(DEADLINE):
         return await awaitable

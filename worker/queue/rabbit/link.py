@@ -10,6 +10,7 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel
 from aiormq.exceptions import AMQPError
+from pamqp.common import FieldTable
 from yarl import URL
 
 from worker.queue import QueueAway
@@ -19,6 +20,7 @@ T = TypeVar("T")
 _log = structlog.get_logger("worker.queue.rabbit")
 _HEARTBEAT = 20  # seconds; a dead peer is noticed after about three of them
 _CONNECT = 30.0
+_NAME: FieldTable = {"connection_name": "campaign-mta"}
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -137,7 +139,7 @@ class Link(Generic[T]):
     async def _connect(self) -> tuple[Wire, T]:
         with away():
             async with asyncio.timeout(_CONNECT):
-                wire = Wire(await aio_pika.connect(self._url, timeout=_CONNECT))
+                wire = Wire(await aio_pika.connect(self._url, timeout=_CONNECT, client_properties=_NAME))
                 try:
                     return wire, await self._furnish(wire)
                 except BaseException:

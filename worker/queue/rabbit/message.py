@@ -13,6 +13,8 @@ REASON = "x-reason"
 _WAIT = "wait-"  # a headers exchange does not look at names that begin with x-
 
 _REASON_LIMIT = 1000
+# Properties must fit into one frame, by default of 128 KiB; a broker hangs up on a larger one.
+_PROPERTIES_LIMIT = 120_000
 # Told by the broker, not by the publisher.
 _COUNTS = ("x-delivery-count", "x-acquired-count")
 _JOURNEY = ("x-death", "x-first-death-", "x-last-death-", GENERATION, DUE, _WAIT)
@@ -49,16 +51,14 @@ def parked_properties(
     # The client library tells returned messages apart by this, so that a copy has its own.
     properties.message_id = None
     marks = {wait(rung): True for rung in stays}
-    properties.headers = _kept(headers) | marks | {GENERATION: generation, DUE: round(due * 1000)}
-    return properties
+    return _with_headers(properties, headers, marks | {GENERATION: generation, DUE: round(due * 1000)})
 
 
 def rejected_properties(given: spec.Basic.Properties, headers: Mapping[str, Any], reason: str) -> spec.Basic.Properties:
     """The properties as they came, and the reason."""
     properties = _copied(given)
     text = reason.encode(errors="backslashreplace").decode()
-    properties.headers = _kept(headers) | {REASON: text[:_REASON_LIMIT]}
-    return properties
+    return _with_headers(properties, headers, {REASON: text[:_REASON_LIMIT]})
 
 
 def is_transactional(key: str) -> bool:
@@ -82,5 +82,15 @@ def _copied(given: spec.Basic.Properties) -> spec.Basic.Properties:
     return properties
 
 
-def _kept(headers: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in headers.items() if name not in _ROUTES}
+def _with_headers(
+    properties: spec.Basic.Properties, given: Mapping[str, Any], ours: dict[str, Any]
+) -> spec.Basic.Properties:
+    """With the headers given and ours; where both do not fit into a frame, without the longest of those given."""
+    headers = {name: value for name, value in given.items() if name not in _ROUTES} | ours
+    properties.headers = headers
+    excess = len(properties.marshal()) - _PROPERTIES_LIMIT
+    for name in sorted(headers.keys() - ours.keys(), key=lambda name: len(str(headers[name])), reverse=True):
+        if excess <= 0:
+            break
+        excess -= len(str(headers.pop(name)))
+    return properties

@@ -55,3 +55,9 @@ def test_a_rejected_copy_has_its_properties_and_a_reason_that_can_be_written() -
 def test_a_key_changes_its_class_and_keeps_the_rest(given: str, transactional: bool, key: str) -> None:
     assert routing_key(given, transactional=transactional) == key
     assert is_transactional(key) == transactional
+
+
+def test_headers_too_long_for_a_copy_are_left_out_the_longest_first() -> None:
+    given = {"long": "x" * 100_000, "longer": "y" * 110_000, "job_id": "a"}
+    copy = rejected_properties(spec.Basic.Properties(), given, "because")
+    assert copy.headers == {"long": "x" * 100_000, "job_id": "a", "x-reason": "because"}
