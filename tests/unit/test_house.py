@@ -25,8 +25,15 @@ PURE = [
     "feedback/qualification.py",
     "feedback/writer.py",
     "worker/disposition.py",
+    "worker/duration.py",
     "worker/job.py",
     "worker/schedule.py",
+    "worker/sink/behaviour.py",
+    "worker/sink/grammar.py",
+    "worker/template/__init__.py",
+    "worker/template/field.py",
+    "worker/template/part.py",
+    "worker/template/slot.py",
     "worker/wave.py",
 ]
 IMPURE_MODULES = {"asyncio", "socket", "time", "logging", "structlog", "ssl", "subprocess", "threading", "os", "uvloop"}
