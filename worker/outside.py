@@ -2,8 +2,12 @@
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+
+from feedback.qualifier import Qualifier
+from mta.traffic.gate import StaticGate
+from mta.traffic.rules import Rules
 
 from mta.envelope import Domain, a_form
 from mta.lane import Source
@@ -15,8 +19,41 @@ from mta.routing.routing import Policy, Routing
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
+from mta.smtp.pool import Pool
+from worker.delivery import Outside
 from worker.preparation import Preparation
 from worker.settings import BadSettings, RouteEntry, Settings
+
+Intents = Callable[[tuple[str, int]], Awaitable[bool]]
+
+
+def build(settings: Settings, qualifier: Qualifier, intend: Intents, rng: random.Random) -> Outside:
+    """All of them but the preparation."""
+    ways = routing(settings, rng)
+    return Outside(
+        routing=ways,
+        rules=rules(settings),
+        gate=StaticGate(),
+        relay=Pool(ways.addresses),
+        qualifier=qualifier,
+        intend=intend,
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """The operator's traffic rules before the built-in ones."""
+    texts, faults = [], []
+    for file in settings.traffic.rules:
+        try:
+            texts.append((str(file), file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as fault:
+            faults.append(f"{file}: cannot be read: {fault}")
+    read = Rules.read(texts)
+    if isinstance(read, list):
+        faults += read
+    if faults or isinstance(read, list):
+        raise BadSettings(faults)
+    return read
 
 
 def routing(settings: Settings, rng: random.Random) -> Routing:

@@ -19,7 +19,7 @@ from worker.recipients import BadList, Recipients
 from worker.send import Delivery, ListChanged, jobs, publish, survey
 from worker.settings import BadSettings, Settings
 from worker.template import Template
-from worker.wave import ALL_AT_ONCE, Impossible, Tight, Wave, judge, parse_waves, plan
+from worker.wave import ALL_AT_ONCE, Impossible, Sound, Tight, Wave, judge, parse_waves, plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,34 +36,65 @@ class Order:
     validity: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A delivery checked and planned, ready to be published. `warning` is for the user."""
+
+    delivery: Delivery
+    recipients: Recipients
+    template: Template
+    waves: list[Wave]
+    repeats: int = 0
+    warning: str | None = None
+
+
+class Refused(Exception):
+    """The delivery must not go out as it is; the text says why, and that nothing was sent."""
+
+
 def run(settings: Settings, order: Order, json: bool) -> int:
-    delivery, recipients, template = _read(order)
-    found = survey(recipients, template)
-    if found.faulty:
-        for fault in found.faults:
-            print(fault, file=sys.stderr)
-        print(f"{found.faulty} faulty rows: nothing was sent; mend them and send again", file=sys.stderr)
-        return 1
-    planned = _plan(order, found.recipients)
-    match judge(planned, delivery.lifetime):
-        case Impossible(text):
-            print(text, file=sys.stderr)
-            return 1
-        case Tight(text):
-            print(f"warning: {text}", file=sys.stderr)
-    if not json and order.waves:
-        _show(delivery, planned)
     try:
-        published = asyncio.run(_publish(settings, delivery, recipients, template, planned))
+        prepared = prepare(order)
+        if prepared.warning:
+            print(f"warning: {prepared.warning}", file=sys.stderr)
+        if not json and order.waves:
+            _show(prepared)
+        published = asyncio.run(enqueue(settings, prepared))
+    except Refused as fault:
+        print(fault, file=sys.stderr)
+        return 1
     except (ListChanged, QueueAway) as fault:
         print(f"{fault}; sending again goes on where this stopped", file=sys.stderr)
         return 1
     if json:
-        print(msgspec.json.encode({"delivery_id": delivery.delivery_id, "published": published}).decode())
+        print(msgspec.json.encode({"delivery_id": order.delivery, "published": published}).decode())
     else:
-        repeats = f", {found.repeats} repeats in the list left out" if found.repeats else ""
+        repeats = f", {prepared.repeats} repeats in the list left out" if prepared.repeats else ""
         print(f"{published} jobs enqueued{repeats}")
     return 0
+
+
+def prepare(order: Order) -> Prepared:
+    """Check all there is to check before anything is sent.
+
+    Raises:
+        BadSettings: options that cannot be used.
+        Refused: faulty rows, or a plan that cannot work out.
+    """
+    delivery, recipients, template = _read(order)
+    found = survey(recipients, template)
+    if found.faulty:
+        raise Refused(
+            "\n".join([*found.faults, f"{found.faulty} faulty rows: nothing was sent; mend them, send again"])
+        )
+    planned = _plan(order, found.recipients)
+    match judge(planned, delivery.lifetime):
+        case Impossible(text):
+            raise Refused(text)
+        case Tight(text):
+            return Prepared(delivery, recipients, template, planned, found.repeats, text)
+        case Sound():
+            return Prepared(delivery, recipients, template, planned, found.repeats)
 
 
 def _read(order: Order) -> tuple[Delivery, Recipients, Template]:
@@ -108,23 +139,23 @@ def _plan(order: Order, total: int) -> list[Wave]:
     return planned
 
 
-def _show(delivery: Delivery, planned: list[Wave]) -> None:
-    table = Table("wave", "starts", "after", "recipients", title=f"delivery {delivery.delivery_id}")
-    for wave in planned:
-        at = datetime.fromtimestamp(delivery.start + wave.start, UTC)
+def _show(prepared: Prepared) -> None:
+    table = Table("wave", "starts", "after", "recipients", title=f"delivery {prepared.delivery.delivery_id}")
+    for wave in prepared.waves:
+        at = datetime.fromtimestamp(prepared.delivery.start + wave.start, UTC)
         table.add_row(str(wave.number), f"{at:%Y-%m-%d %H:%M:%S} UTC", format_duration(wave.start), f"{wave.count:,}")
     Console().print(table)
 
 
-async def _publish(
-    settings: Settings, delivery: Delivery, recipients: Recipients, template: Template, planned: list[Wave]
-) -> int:
+async def enqueue(settings: Settings, prepared: Prepared) -> int:
+    """Publish all jobs; answers how many."""
     publisher = adapters.job_publisher(settings)
-    total = sum(wave.count for wave in planned)
+    total = sum(wave.count for wave in prepared.waves)
+    made = jobs(prepared.delivery, prepared.recipients, prepared.template, prepared.waves)
     await publisher.open()
     try:
         with progress("enqueueing", total) as bar:
-            async for step in publish(jobs(delivery, recipients, template, planned), publisher, total=total):
+            async for step in publish(made, publisher, total=total):
                 bar(step.published)
     finally:
         await publisher.close()

@@ -1,0 +1,197 @@
+"""`campaign-mta demo`: a wave of 1,000 mails with mixed fates, everything real, nothing to set up.
+
+The queue and the store are SQLite files in a folder that goes away afterwards; the receiving sites are a local sink that
+answers by recipient, and one host that is not there. The worker and the tracker are those of the commands.
+"""
+
+import asyncio
+import random
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from rich.console import Console
+from rich.table import Table
+
+from feedback.tracker import Figures, Tracker, table
+from feedback.tracker.reconciliation import reconcile
+from worker import adapters, logging
+from worker.command.progress import progress
+from worker.command.send import Order, enqueue, prepare
+from worker.command.tracker import track
+from worker.process import work
+from worker.settings import Settings, load
+from worker.sink import Sink
+
+DELIVERY = "demo"
+PATIENCE = 60.0
+VALIDITY = "8s"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """So many recipients whose address asks the sink for this."""
+
+    words: str
+    count: int
+    tag: str
+    domain: str
+    ends: str
+
+
+FATES = (
+    Fate("delivered at once", 700, "", "demo.example", "sent"),
+    Fate("unknown user (550 5.1.1)", 80, "+550", "demo.example", "failed"),
+    Fate("busy once (451), then delivered", 80, "+451-once", "soft.example", "sent"),
+    Fate("greylisted, then delivered", 80, "+greylist-2s", "grey.example", "sent"),
+    Fate("mailbox full (452) until expired", 40, "+452", "soft.example", "failed"),
+    Fate("host that is not there, until expired", 20, "", "broken.example", "failed"),
+)
+TOTAL = sum(fate.count for fate in FATES)
+
+MESSAGE = """\
+From: Campaign MTA demo <news@demo.example>
+To: {name} <{email}>
+Subject: =?utf-8?q?A_wave_of_a_thousand?=
+List-Unsubscribe: <https://demo.example/u/{name}>
+List-Unsubscribe-Post: List-Unsubscribe=One-Click
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: 8bit
+
+Dear {name},
+
+this mail was signed, routed, sent to a sink on your own machine and reported: ✓
+
+"""
+
+
+CONFIGURATION = """\
+[broker]
+url = "sqlite:///queue.db"
+[store]
+url = "sqlite:///store.db"
+[smtp]
+helo = "mta.demo.example"
+[retry]
+first = "1s"
+factor = 1.5
+[[route]]
+domain = "broken.example"
+hosts = ["127.0.0.1:{closed}"]
+[[route]]
+domain = "*.example"
+hosts = ["127.0.0.1:{port}"]
+[[dkim]]
+domain = "demo.example"
+selector = "s1"
+key_file = "demo.pem"
+"""
+
+
+def run() -> int:
+    with tempfile.TemporaryDirectory(prefix="campaign-mta-demo-") as folder:
+        return uvloop.run(_run(Path(folder)))
+
+
+async def _run(folder: Path) -> int:
+    began = time.monotonic()
+    async with Sink() as sink:
+        settings = _settings(folder, sink.port)
+        logging.configure("console", "error")
+        stop = asyncio.Event()
+        tracking, working = asyncio.create_task(track(settings)), asyncio.create_task(work(settings, stop))
+        await enqueue(settings, prepare(_order(folder)))
+        tracker = adapters.tracker(settings)
+        await tracker.open()
+        figures = await _watch(tracker)
+        stop.set()
+        tracking.cancel()
+        await asyncio.wait([tracking, working])
+        broken = await _broken(settings, tracker)
+        await tracker.close()
+    return _say(figures, broken, sink.taken.total(), time.monotonic() - began)
+
+
+def _settings(folder: Path, port: int) -> Settings:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "demo.pem").write_bytes(pem)
+    (folder / "demo.pem").chmod(0o600)
+    file = folder / "demo.toml"
+    file.write_text(CONFIGURATION.format(port=port, closed=_closed_port()), encoding="utf-8")
+    return load(file)
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _order(folder: Path) -> Order:
+    rows = [f"u{number}{fate.tag}@{fate.domain},u{number}" for number, fate in enumerate(_fates())]
+    random.Random(1).shuffle(rows)
+    (folder / "list.csv").write_text("\n".join(["email,name", *rows]) + "\n", encoding="utf-8")
+    (folder / "mail.eml").write_text(MESSAGE, encoding="utf-8")
+    return Order(
+        delivery=DELIVERY,
+        mail_from="bounce@demo.example",
+        recipients=folder / "list.csv",
+        message=folder / "mail.eml",
+        validity=VALIDITY,
+    )
+
+
+def _fates() -> Iterator[Fate]:
+    for fate in FATES:
+        yield from [fate] * fate.count
+
+
+async def _watch(tracker: Tracker) -> Figures | None:
+    """Show progress until everything has its final event, or patience is over."""
+    deadline = time.monotonic() + PATIENCE
+    with progress("settled", TOTAL) as bar:
+        while time.monotonic() < deadline:
+            [figures] = await tracker.report(DELIVERY) or [None]
+            if figures is not None:
+                bar(figures.sent + figures.failed)
+                if figures.accepted == TOTAL and figures.in_flight == 0:
+                    return figures
+            await asyncio.sleep(0.2)
+    return figures
+
+
+async def _broken(settings: Settings, tracker: Tracker) -> list[str]:
+    log = adapters.delivery_log(settings, "demo")
+    await log.open()
+    try:
+        return [f"{one.job_id}: {one.words}" async for one in reconcile(log, tracker, DELIVERY)]
+    finally:
+        await log.close()
+
+
+def _say(figures: Figures | None, broken: list[str], taken: int, seconds: float) -> int:
+    console = Console()
+    sent = sum(fate.count for fate in FATES if fate.ends == "sent")
+    plan = Table("what the sink was asked for", "mails", "ends as", title="the wave")
+    for fate in FATES:
+        plan.add_row(fate.words, f"{fate.count:,}", fate.ends)
+    console.print(plan)
+    if figures is not None:
+        console.print(table.report([figures]))
+    as_planned = figures is not None and (figures.sent, figures.failed, taken) == (sent, TOTAL - sent, sent)
+    if as_planned and not broken:
+        console.print(f"every job is accounted for: {sent} mails in the sink, {TOTAL} final events, {seconds:.1f} s")
+        return 0
+    for line in broken:
+        print(line, file=sys.stderr)
+    print(f"not as planned: {sent} were to be sent, {taken} mails are in the sink", file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""`campaign-mta qualify`: JSON lines in, JSON lines out."""

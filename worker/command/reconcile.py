@@ -1,0 +1,53 @@
+"""`campaign-mta reconcile`."""
+
+import asyncio
+import sys
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from feedback.log import Tally
+from feedback.store import StoreAway
+from feedback.tracker.reconciliation import Discrepancy, reconcile
+from worker import adapters
+from worker.settings import Settings
+
+
+def run(settings: Settings, delivery: str | None, json: bool) -> int:
+    try:
+        tallies, broken = asyncio.run(_compare(settings, delivery))
+    except StoreAway as fault:
+        print(f"the store cannot be reached: {fault}", file=sys.stderr)
+        return 1
+    if json:
+        print(msgspec.json.encode({"deliveries": tallies, "broken": broken}).decode())
+    else:
+        _show(tallies, broken)
+    return 1 if broken else 0
+
+
+async def _compare(settings: Settings, delivery: str | None) -> tuple[list[Tally], list[Discrepancy]]:
+    log, tracker = adapters.delivery_log(settings, adapters.worker_name(settings)), adapters.tracker(settings)
+    await log.open()
+    await tracker.open()
+    try:
+        broken = [discrepancy async for discrepancy in reconcile(log, tracker, delivery)]
+        return await log.tally(delivery), broken
+    finally:
+        await tracker.close()
+        await log.close()
+
+
+def _show(tallies: list[Tally], broken: list[Discrepancy]) -> None:
+    sums = Table("delivery", "accepted", "sent", "failed", "cancelled", "in flight")
+    for tally in tallies:
+        counts = (tally.accepted, tally.sent, tally.failed, tally.cancelled, tally.in_flight)
+        sums.add_row(tally.delivery_id, *(f"{count:,}" for count in counts))
+    console = Console()
+    console.print(sums)
+    for one in broken:
+        console.print(
+            f"{one.job_id}: {one.words} (log: {one.log}, tracker: {one.tracker})", highlight=False, markup=False
+        )
+    console.print(f"{len(broken)} jobs break the sum" if broken else "every job is accounted for")

@@ -1,0 +1,34 @@
+"""`campaign-mta report`."""
+
+import asyncio
+import sys
+
+import msgspec
+from rich.console import Console
+
+from feedback.store import StoreAway
+from feedback.tracker import Figures, table
+from worker import adapters
+from worker.settings import Settings
+
+
+def run(settings: Settings, delivery: str | None, json: bool) -> int:
+    try:
+        figures = asyncio.run(_figures(settings, delivery))
+    except StoreAway as fault:
+        print(f"the store cannot be reached: {fault}", file=sys.stderr)
+        return 1
+    if json:
+        print(msgspec.json.encode(figures).decode())
+    else:
+        Console().print(table.report(figures))
+    return 0
+
+
+async def _figures(settings: Settings, delivery: str | None) -> list[Figures]:
+    tracker = adapters.tracker(settings)
+    await tracker.open()
+    try:
+        return await tracker.report(delivery)
+    finally:
+        await tracker.close()
