@@ -20,8 +20,8 @@ def relaxed_body(body: bytes) -> bytes:
     # Stripping all white space is the fastest, and right where blanks are the only white space.
     blank = b" \r" if b"\v" in body or b"\f" in body else None
     # Indentation is nearly all there is of long runs; one step per line is cheaper than many passes over all of them.
-    stripped = [b" " + line.strip(blank) if line[:1] == b" " else line.rstrip(blank) for line in body.split(b"\n")]
-    kept = _single_blanks(b"\r\n".join(stripped)).rstrip(b"\r\n ")
+    lines = [b" " + text if (text := line.strip(blank)) and line[:1] == b" " else text for line in body.split(b"\n")]
+    kept = _single_blanks(b"\r\n".join(lines)).rstrip(b"\r\n")
     return kept + b"\r\n" if kept else b""
 
 

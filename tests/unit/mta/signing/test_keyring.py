@@ -1,0 +1,181 @@
+"""Keys: which are taken, which are refused and how that is said, which sign what."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from mta.signing.key import Key, KeyFile, load
+from mta.signing.keyring import RECHECK, Keyring, NoKey
+from mta.signing.signer import Signer
+from tests import keys
+
+RSA, OTHER, ED25519 = keys.rsa(1024), keys.rsa(1024), keys.ed25519()
+
+
+def file(path: Path, domain: str = "example.com", selector: str = "s1") -> KeyFile:
+    return KeyFile(domain, selector, path)
+
+
+def loaded(tmp_path: Path, content: bytes, mode: int = 0o600) -> Key | str:
+    return load(file(keys.write(tmp_path / "key.pem", content, mode)))
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_rsa_keys_are_read_in_both_forms(tmp_path: Path, form: PrivateFormat) -> None:
+    key = loaded(tmp_path, keys.pem(RSA, form))
+    assert isinstance(key, Key)
+    assert key.algorithm == "rsa-sha256"
+
+
+def test_ed25519_keys_are_read(tmp_path: Path) -> None:
+    key = loaded(tmp_path, keys.pem(ED25519))
+    assert isinstance(key, Key)
+    assert key.algorithm == "ed25519-sha256"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_key_that_others_can_write_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    fault = loaded(tmp_path, keys.pem(RSA), mode)
+    assert fault == (
+        f"DKIM key {tmp_path}/key.pem of example.com/s1 can be written by group or world; "
+        f"mend it with: chmod go-w {tmp_path}/key.pem"
+    )
+
+
+def test_a_key_of_under_1024_bits_is_refused(tmp_path: Path) -> None:
+    short = (Path(__file__).parent / "rsa512.pem").read_bytes()
+    fault = loaded(tmp_path, short)
+    assert isinstance(fault, str)
+    assert "has 512 bits" in fault
+    assert "make one of 2048 bits" in fault
+
+
+def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
+    secret = RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    assert "is encrypted" in str(loaded(tmp_path, secret))
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    content = keys.pem(ec_key(SECP256R1()))  # type: ignore[arg-type]
+    assert "neither RSA nor Ed25519" in str(loaded(tmp_path, content))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert "is no PEM private key" in str(loaded(tmp_path, content))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    fault = load(file(tmp_path / "none.pem"))
+    assert fault == (
+        f"DKIM key {tmp_path}/none.pem of example.com/s1 cannot be read: No such file or directory; "
+        "check the path and its owner"
+    )
+
+
+def test_a_key_does_not_show_itself(tmp_path: Path) -> None:
+    key = loaded(tmp_path, keys.pem(RSA))
+    assert repr(key) == "Key(example.com/s1, rsa-sha256)"
+
+
+def keyring(tmp_path: Path, *names: str, optional: bool = False) -> Keyring:
+    """A keyring of "domain/selector" names, with a file for each."""
+    files = []
+    for name in names:
+        domain, _, selector = name.partition("/")
+        files.append(file(keys.write(tmp_path / name.replace("/", "_"), keys.pem(RSA)), domain, selector))
+    return Keyring(files, optional=optional)
+
+
+def chosen(ring: Keyring, author: str, *names: str, now: float = 0.0) -> list[str] | str:
+    found = ring.choose(author, names, now)
+    return found.text if isinstance(found, NoKey) else [f"{key.domain}/{key.selector}" for key in found]
+
+
+def test_by_default_every_key_of_the_author_and_its_parents_signs(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a", "news.example.com/b", "x.news.example.com/c", "ample.com/d", "com/e")
+    assert chosen(ring, "news.example.com") == ["example.com/a", "news.example.com/b", "com/e"]
+    assert chosen(ring, "example.com") == ["example.com/a", "com/e"]
+
+
+def test_named_keys_sign_and_no_others(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a", "example.com/b", "example.org/c")
+    assert chosen(ring, "example.com", "example.org") == ["example.org/c"]
+    assert chosen(ring, "example.com", "example.com") == ["example.com/a", "example.com/b"]
+    assert chosen(ring, "example.com", "EXAMPLE.com/b", "example.org", "example.com/b") == [
+        "example.com/b",
+        "example.org/c",
+    ]
+
+
+def test_a_missing_key_is_said(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a")
+    assert chosen(ring, "example.net") == "no DKIM key is configured for example.net or a parent of it"
+    assert chosen(ring, "example.com", "example.net") == "no DKIM key example.net is configured"
+    assert chosen(ring, "example.com", "example.com/b") == "no DKIM key example.com/b is configured"
+    assert chosen(ring, "example.com", "example.com/a", "x.example") == "no DKIM key x.example is configured"
+
+
+def test_unsigned_is_possible_only_where_no_key_is_meant_for_the_author(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a", optional=True)
+    assert chosen(ring, "example.net") == []
+    (tmp_path / "example.com_a").unlink()
+    assert "cannot be read" in chosen(ring, "example.com", now=RECHECK)
+    assert "no DKIM key" in chosen(ring, "example.net", "example.org", now=RECHECK)
+
+
+def test_a_changed_key_file_is_read_again(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a")
+    [before] = ring.choose("example.com", (), 0.0)  # type: ignore[misc]
+    keys.write(tmp_path / "example.com_a", keys.pem(OTHER) + b"\n")
+    [soon] = ring.choose("example.com", (), RECHECK - 1)  # type: ignore[misc]
+    [later] = ring.choose("example.com", (), RECHECK)  # type: ignore[misc]
+    assert soon == before
+    assert later.private.private_numbers() == OTHER.private_numbers()
+
+
+def test_a_broken_key_file_leaves_the_loaded_key_in_use_and_is_reported(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a")
+    assert ring.faults(0.0) == []
+    keys.write(tmp_path / "example.com_a", b"half a file")
+    assert chosen(ring, "example.com", now=RECHECK) == ["example.com/a"]
+    [fault] = ring.faults(RECHECK)
+    assert "is no PEM private key" in fault
+
+
+def test_a_removed_key_file_takes_the_key_out_of_use(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a")
+    assert chosen(ring, "example.com") == ["example.com/a"]
+    (tmp_path / "example.com_a").unlink()
+    assert "cannot be read: No such file" in chosen(ring, "example.com", now=RECHECK)
+    assert "cannot be read: No such file" in chosen(ring, "example.com", "example.com/a", now=RECHECK)
+
+
+def test_a_key_that_never_could_be_read_is_reported_for_its_domain_alone(tmp_path: Path) -> None:
+    ring = keyring(tmp_path, "example.com/a", "example.org/b")
+    keys.write(tmp_path / "example.com_a", b"x")
+    assert "is no PEM private key" in chosen(ring, "example.com")
+    assert chosen(ring, "example.org") == ["example.org/b"]
+
+
+async def test_many_are_signed_at_the_same_time_and_each_is_its_own(tmp_path: Path) -> None:
+    signer = Signer(keyring(tmp_path, "example.com/a"), threads=2)
+    found = signer.choose("example.com", (), 0.0)
+    assert not isinstance(found, NoKey)
+    mails = [f"From: a@example.com\r\nSubject: {number}\r\n\r\n".encode() for number in range(20)]
+    signed = await asyncio.gather(*(signer.sign(mail, found, 1.0) for mail in mails))
+    assert [octets.rpartition(b"From: a@")[2] for octets in signed] == [
+        mail.removeprefix(b"From: a@") for mail in mails
+    ]
+    assert len({octets.partition(b"From: a@")[0] for octets in signed}) == 20
+    signer.close()
+
+
+async def test_without_keys_nothing_is_signed(tmp_path: Path) -> None:
+    signer = Signer(Keyring([]))
+    assert await signer.sign(b"From: a@example.com\r\n\r\n", (), 1.0) == b"From: a@example.com\r\n\r\n"
+    signer.close()
