@@ -3,14 +3,13 @@
 import os
 import socket
 
-from feedback.tracker.postgres import PostgresTracker
-from feedback.tracker.sqlite import SqliteTracker
-
 from feedback.log import DeliveryLog
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
 from feedback.stream import FeedbackStream
 from feedback.tracker import Tracker
+from feedback.tracker.postgres import PostgresTracker
+from feedback.tracker.sqlite import SqliteTracker
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue

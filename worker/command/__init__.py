@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.settings import BadSettings, Settings, load
+from worker.sink.behaviour import HELP as SINK_BEHAVIOUR
 
 app = typer.Typer(
     name="campaign-mta",
@@ -128,15 +129,19 @@ def qualify(config: Config = None) -> None:
     raise typer.Exit(run(settled(config)))
 
 
-@app.command()
+@app.command(epilog=SINK_BEHAVIOUR)
 def sink(
     port: Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 picks a free one.")] = 2525,
     host: Annotated[str, typer.Option("--host", metavar="A", help="Address to listen on.")] = "127.0.0.1",
-    policy: Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="Behave like these sites.")] = None,
     store: Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Keep the mails as a Maildir.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="PEM", help="Offer STARTTLS with this.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM", help="Its key, if elsewhere.")] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    from worker.command.sink import run
+    """A local SMTP sink for integration tests. With --json the first line printed is {"host", "port"}."""
+    from worker.command.sink import Place, run
 
-    raise typer.Exit(run(host, port, policy, store, json))
+    raise typer.Exit(run(Place(host=host, port=port, store=store, certificate=tls_cert, key=tls_key), json))

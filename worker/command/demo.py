@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from rich.console import Console
 from rich.table import Table
 
-from feedback.tracker import Figures, Tracker, table
+from feedback.tracker import Tracker, table
+from feedback.tracker.figures import Figures
 from feedback.tracker.reconciliation import reconcile
 from worker import adapters, logging
 from worker.command.progress import progress
@@ -160,13 +161,12 @@ async def _watch(tracker: Tracker) -> Figures | None:
     deadline = time.monotonic() + PATIENCE
     with progress("settled", TOTAL) as bar:
         while time.monotonic() < deadline:
-            [figures] = await tracker.report(DELIVERY) or [None]
-            if figures is not None:
+            for figures in await tracker.report(DELIVERY):
                 bar(figures.sent + figures.failed)
                 if figures.accepted == TOTAL and figures.in_flight == 0:
                     return figures
             await asyncio.sleep(0.2)
-    return figures
+    return next(iter(await tracker.report(DELIVERY)), None)
 
 
 async def _broken(settings: Settings, tracker: Tracker) -> list[str]:

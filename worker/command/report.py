@@ -7,7 +7,8 @@ import msgspec
 from rich.console import Console
 
 from feedback.store import StoreAway
-from feedback.tracker import Figures, table
+from feedback.tracker import table
+from feedback.tracker.figures import Figures
 from worker import adapters
 from worker.settings import Settings
 
