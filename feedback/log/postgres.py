@@ -125,9 +125,8 @@ class PostgresLog:
     async def tally(self, delivery_id: str | None) -> list[Tally]:
         wanted = None if delivery_id is None else storable(delivery_id)
         async with self._store.transaction() as connection:
-            await connection.execute(f"SET LOCAL statement_timeout = {LONG * 1000:.0f}")
-            if wanted is None:
-                await connection.execute("SET LOCAL enable_seqscan = on")
+            # A large share of the table is read faster in its own order.
+            await connection.execute(f"SET LOCAL statement_timeout = {LONG * 1000:.0f}; SET LOCAL enable_seqscan = on")
             rows = await connection.fetch(sql.TALLY, wanted, timeout=LONG)
         return [Tally(*row) for row in rows]
 

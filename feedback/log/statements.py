@@ -76,13 +76,11 @@ FROM mine, {_RELAXED} WHERE job.job_id = mine.job_id
 
 # An outcome that stands there already was written by an earlier try whose answer was lost.
 RECORD = """
-WITH outcome AS (
-    SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bytea[], $5::text[], $6::float8[], $7::boolean[])
-        AS o (job_id, seq, attempt, event, final, retry_at, doubtful)),
-written AS MATERIALIZED (
-    SELECT job_id, coalesce(job.owner = $8, false) AS mine
-    FROM outcome JOIN mta.job USING (job_id)
-    WHERE job.owner = $8 OR (job.seq = outcome.seq AND job.event = outcome.event)
+WITH written AS MATERIALIZED (
+    SELECT o.*, coalesce(job.owner = $8, false) AS mine
+    FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bytea[], $5::text[], $6::float8[], $7::boolean[])
+        AS o (job_id, seq, attempt, event, final, retry_at, doubtful) JOIN mta.job USING (job_id)
+    WHERE job.owner = $8 OR (job.seq = o.seq AND job.event = o.event)
     ORDER BY job_id FOR UPDATE OF job),
 now_written AS (
     UPDATE mta.job SET
@@ -90,8 +88,7 @@ now_written AS (
         doubtful = job.doubtful OR o.doubtful, owner = NULL, intent = false, undecided = false, parked = false,
         settled_at = CASE WHEN o.final IS NOT NULL THEN extract(epoch FROM clock_timestamp()) END,
         publisher = CASE WHEN o.final IS NOT NULL AND job.swept THEN $8::uuid END
-    FROM written JOIN outcome o USING (job_id)
-    WHERE job.job_id = written.job_id AND written.mine)
+    FROM written o WHERE job.job_id = o.job_id AND o.mine)
 SELECT job_id FROM written
 """
 

@@ -44,4 +44,4 @@ CREATE TABLE mta.job (
 CREATE INDEX job_of_delivery ON mta.job (delivery_id, job_id);
 CREATE INDEX job_open ON mta.job (expires_at) WHERE final IS NULL;
 CREATE INDEX job_unpublished ON mta.job (settled_at) WHERE publisher IS NOT NULL;
-CREATE INDEX job_settled ON mta.job USING brin (settled_at);
+CREATE INDEX job_settled ON mta.job (settled_at) WHERE settled_at IS NOT NULL;
