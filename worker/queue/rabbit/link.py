@@ -1,6 +1,7 @@
 """A connection that is kept: lost, it is opened again until it is closed for good."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar, cast
@@ -16,6 +17,9 @@ from yarl import URL
 from worker.queue import QueueAway
 
 T = TypeVar("T")
+
+# It writes tracebacks about every connection lost or refused, of which this module tells in a line.
+logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
 _log = structlog.get_logger("worker.queue.rabbit")
 _HEARTBEAT = 20  # seconds; a dead peer is noticed after about three of them
@@ -134,7 +138,7 @@ class Link(Generic[T]):
                 self._now = await self._connect()
                 _log.info("broker_back")
             except QueueAway as fault:
-                _log.debug("broker_away", fault=str(fault))
+                _log.info("broker_away", fault=str(fault))
 
     async def _connect(self) -> tuple[Wire, T]:
         with away():

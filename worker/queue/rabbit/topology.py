@@ -75,7 +75,6 @@ async def declare(wire: Wire, names: Names) -> None:
 
 
 async def _declare_exchanges(channel: Channel, names: Names) -> None:
-    await channel.exchange_declare(names.jobs, exchange_type="topic", durable=True)
     await channel.exchange_declare(names.feedback, exchange_type="topic", durable=True)
     await channel.exchange_declare(names.bulk, exchange_type="fanout", durable=True, internal=True)
     await channel.exchange_declare(
@@ -139,6 +138,8 @@ async def _bind(channel: Channel, names: Names) -> None:
     await channel.queue_bind(names.transactional, names.tickets, "transactional.#")
     for rung in range(RUNGS):
         await channel.queue_bind(names.wait(rung), names.wait(rung), arguments={"x-match": "all", wait(rung): True})
+    # Last, so that from the moment it is there what is published to it has somewhere to go.
+    await channel.exchange_declare(names.jobs, exchange_type="topic", durable=True)
     await channel.exchange_bind(names.tickets, names.jobs, "#")
 
 
