@@ -33,7 +33,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a domain's mail goes. `hosts` are in the order to try; `tls` and `login` come from a configured route."""
+    """Where a domain's mail goes. `hosts` are in the order to try; `tls` and `login` come from a configured route.
+
+    `secure_mx`: a validating resolver vouches for the MX records; only then can DANE be trusted (RFC 7672 section 2.2.1).
+    """
 
     site: str
     domain: str
@@ -41,6 +44,7 @@ class Route:
     static: bool = False  # from the configuration, not from DNS
     tls: str | None = None
     login: Login | None = None
+    secure_mx: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Routing:
             site=site_of(host.name for host in hosts),
             domain=domain,
             hosts=tuple(Host(name, self._policy.port) for name in in_order(hosts, self._rng)),
+            secure_mx=found.authentic,
         )
 
     async def addresses(self, host: Host) -> tuple[str, ...] | NoRoute:
