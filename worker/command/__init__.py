@@ -145,3 +145,53 @@ def sink(
     from worker.command.sink import Place, run
 
     raise typer.Exit(run(Place(host=host, port=port, store=store, certificate=tls_cert, key=tls_key), json))
+
+
+dkim = typer.Typer(
+    help="Make a signing key, print its DNS record, compare with what is published.", no_args_is_help=True
+)
+app.add_typer(dkim, name="dkim")
+
+KeyDomain = Annotated[str, typer.Argument(metavar="DOMAIN")]
+Selector = Annotated[str, typer.Argument(metavar="SELECTOR")]
+KeyPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", metavar="PEM", help="Default: as configured for the two, else DOMAIN.SELECTOR.pem here."
+    ),
+]
+
+
+@dkim.command("keygen")
+def dkim_keygen(
+    domain: KeyDomain,
+    selector: Selector,
+    key_file: KeyPath = None,
+    ed25519: Annotated[bool, typer.Option("--ed25519", help="An Ed25519 key; never use it alone.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Make a key (RSA with 2048 bits) and print the record to publish. Replaces nothing."""
+    from worker.command.dkim import Wanted, keygen
+
+    raise typer.Exit(keygen(settled(config), Wanted(domain, selector, key_file), ed25519=ed25519, json=json))
+
+
+@dkim.command("record")
+def dkim_record(
+    domain: KeyDomain, selector: Selector, key_file: KeyPath = None, config: Config = None, json: Json = False
+) -> None:
+    """Print the DNS record of a key."""
+    from worker.command.dkim import Wanted, record
+
+    raise typer.Exit(record(settled(config), Wanted(domain, selector, key_file), json))
+
+
+@dkim.command("check")
+def dkim_check(
+    domain: KeyDomain, selector: Selector, key_file: KeyPath = None, config: Config = None, json: Json = False
+) -> None:
+    """Compare a key with what is published for it."""
+    from worker.command.dkim import Wanted, check
+
+    raise typer.Exit(check(settled(config), Wanted(domain, selector, key_file), json))

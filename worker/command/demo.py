@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rich.console import Console
 from rich.table import Table
 
 from feedback.tracker import Tracker, table
 from feedback.tracker.figures import Figures
 from feedback.tracker.reconciliation import reconcile
+from mta.signing.key import KeyFile
+from mta.signing.published import generate
 from worker import adapters, logging
 from worker.command.progress import progress
 from worker.command.send import Order, enqueue, prepare
@@ -122,10 +122,7 @@ async def _run(folder: Path) -> int:
 
 
 def _settings(folder: Path, port: int) -> Settings:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "demo.pem").write_bytes(pem)
-    (folder / "demo.pem").chmod(0o600)
+    generate(KeyFile("demo.example", "s1", folder / "demo.pem"))
     file = folder / "demo.toml"
     file.write_text(CONFIGURATION.format(port=port, closed=_closed_port()), encoding="utf-8")
     return load(file)
