@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mta.envelope import Domain, a_form
 from mta.routing.route import Host, Login, Route
@@ -26,13 +27,16 @@ class Entry:
 
 
 class Routes:
-    """All configured routes, in order."""
+    """All configured routes, in order.
+
+    `find` gives the route for a domain in A-form, lower case; None: DNS decides. `*.x` does not match `x`.
+    """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = [(_glob(entry.domain), entry) for entry in entries]
+        self.find = lru_cache(maxsize=65536)(self._find)
 
-    def find(self, domain: str) -> Route | None:
-        """The route for a domain in A-form, lower case; None: DNS decides. `*.x` does not match `x`."""
+    def _find(self, domain: str) -> Route | None:
         for pattern, entry in self._entries:
             if pattern.match(domain):
                 site = entry.site or site_of(host.name if host.port == 25 else str(host) for host in entry.hosts)

@@ -16,6 +16,7 @@ from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Routes
 from mta.routing.site import site_of
 
+MAX_READINGS = 100_000
 MAX_ADDRESSES = 6
 """Addresses of one host that are ever tried; both families are among them when both are published."""
 
@@ -31,6 +32,15 @@ class Policy:
     own_addresses: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What an answer for MX means."""
+
+    answer: Answer
+    hosts: tuple[Exchanger, ...] | NoRoute
+    site: str
+
+
 class Routing:
     """Finds routes and addresses. Give it a `Cache` as `dns`: it asks for every message."""
 
@@ -39,6 +49,7 @@ class Routing:
         self._dns = dns
         self._policy = policy
         self._rng = rng
+        self._readings: dict[str, _Reading] = {}
 
     async def route(self, domain: str) -> Route | NoRoute:
         """The site and hosts for a recipient's domain (A-form, lower case), equal preferences in a new order each time."""
@@ -49,16 +60,27 @@ class Routing:
         found = await self._dns.query(domain, "MX")
         if isinstance(found, Failure):
             return NoRoute(found.trouble, found.text)
-        published = [Exchanger(mx.preference, str(mx.exchange).rstrip(".").lower()) for mx in found.records]
-        hosts = exchangers(domain, published, self._policy.own_names)
-        if isinstance(hosts, NoRoute):
-            return hosts
+        read = self._read(domain, found)
+        if isinstance(read.hosts, NoRoute):
+            return read.hosts
         return Route(
-            site=site_of(host.name for host in hosts),
+            site=read.site,
             domain=domain,
-            hosts=tuple(Host(name, self._policy.port) for name in in_order(hosts, self._rng)),
+            hosts=tuple(Host(name, self._policy.port) for name in in_order(read.hosts, self._rng)),
             secure_mx=found.authentic,
         )
+
+    def _read(self, domain: str, answer: Answer) -> _Reading:
+        """What an answer says, worked out once for as long as it holds."""
+        read = self._readings.get(domain)
+        if read is None or read.answer is not answer:
+            if len(self._readings) >= MAX_READINGS:
+                self._readings.clear()
+            published = [Exchanger(mx.preference, str(mx.exchange).rstrip(".").lower()) for mx in answer.records]
+            hosts = exchangers(domain, published, self._policy.own_names)
+            site = "" if isinstance(hosts, NoRoute) else site_of(host.name for host in hosts)
+            read = self._readings[domain] = _Reading(answer, hosts, site)
+        return read
 
     async def addresses(self, host: Host) -> tuple[str, ...] | NoRoute:
         """The addresses to connect to, in the order to try, IPv4 and IPv6 in turn; those of hosts found by DNS only as
