@@ -46,12 +46,12 @@ def reasons(figures: Figures) -> Table:
 
 def domains(figures: Figures) -> Table:
     """The largest domains: shares of the messages processed so far."""
-    columns = ("Domain", "Accepted", "Processed", "In flight", "Delivered", "Hard", "Soft", "")
+    columns = ("Domain", "Accepted", "In flight", "Delivered", "Hard", "Soft", "")
     table = _table(f"{figures.delivery_id}: by domain", *columns)
     for name, of in list(figures.by_domain.items())[:DOMAINS]:
-        counts = (of.accepted, of.processed, of.in_flight)
+        counts = (of.accepted, of.in_flight)
         shares = (of.delivered, of.hard, of.soft)
-        flag = Text("look at this", style="bold red") if of.flagged else ""
+        flag = Text("look", style="bold red") if of.flagged else ""
         table.add_row(Text(name or "(none)"), *map(_count, counts), *map(_percent, shares), flag)
     if (more := len(figures.by_domain) - DOMAINS) > 0:
         table.caption = f"and {more} more"
@@ -60,7 +60,7 @@ def domains(figures: Figures) -> Table:
 
 def _table(title: str, first: str, *others: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, overflow="fold")
+    table.add_column(first, overflow="fold", min_width=18)
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
