@@ -5,39 +5,19 @@ import dataclasses
 import pytest
 
 from feedback.event import encode
-from feedback.log import DeliveryLog, Face, Fresh, InDoubt, Settled, State, Taken, Waiting
+from feedback.log import DeliveryLog, Fresh, InDoubt, Settled, Taken, Waiting
 from feedback.qualification import Code, Qualification, Reason, Type
 from feedback.writer import Writer
 from mta.attempt import Attempt, Delivered, Path, Phase, Refused
 from mta.reply import Reply
 from tests.fakes import FakeLog, FakeQueue, Journal
+from tests.samples import NOW, STATE
 from worker.disposition import Done, Expired, HeldUntil, RetryAt
 from worker.outage import Outage
 from worker.preparation import impossible
 from worker.queue import JobQueue, Ticket
 from worker.settlement import Grouping, Settlement
 
-NOW = 1_000_000.0
-FACE = Face(
-    job_id="j",
-    delivery_id="d",
-    wave=0,
-    tenant="t",
-    rcpt_to="a@b.example",
-    context={"k": 1},
-    test=False,
-    expires_at=None,
-)
-STATE = State(
-    face=FACE,
-    accepted_at=NOW - 10,
-    expires_at=NOW + 3600,
-    attempt=1,
-    seq=0,
-    doubtful=False,
-    resent=False,
-    last_event=None,
-)
 SOFT = Qualification(code=Code.MAILBOX_FULL, type=Type.SOFT, reason=Reason.MAILBOX_FULL, rule="full")
 TICKET = Ticket(body=b"{}")
 

@@ -5,7 +5,7 @@ import dataclasses
 from feedback.event import encode
 from feedback.writer import Writer
 from tests.fakes import FakeLog, FakeQueue, Journal
-from tests.unit.worker.test_settlement import NOW, STATE
+from tests.samples import NOW, STATE
 from worker.outage import Outage
 from worker.settlement import Grouping, Settlement
 from worker.sweep import Sweep
