@@ -32,5 +32,6 @@ class Gate(Protocol):
     async def ask(self, lane: Lane, rule: Rule, *, transactional: bool, patience: float) -> Permit | Held:
         """Answers at once, or after at most `patience` seconds when leave comes within them. Cancelling is safe."""
 
-    def settle(self, permit: Permit, attempt: Attempt | None) -> None:
-        """Give the permit back, with the attempt it was used for (None: it was not used)."""
+    def settle(self, permit: Permit, attempt: Attempt | None) -> float | None:
+        """Give the permit back, with the attempt it was used for (None: it was not used). Answers the seconds after which
+        a message that the site refused because of our traffic should be tried again; None: the retry schedule decides."""

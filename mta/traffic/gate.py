@@ -1,0 +1,177 @@
+"""The gate that goes by rules: permits within each lane's limits, first come first served, transactional first.
+
+What decides is in `turns` and `restraint`; here are only the futures that wait and the timers that wake them.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mta.attempt import Attempt
+from mta.lane import Lane
+from mta.traffic.permit import Held, Permit
+from mta.traffic.phrases import asked_pause
+from mta.traffic.quantity import format_rate
+from mta.traffic.restraint import SLOWNESS, Restraint
+from mta.traffic.rule import Rule
+from mta.traffic.signal import Kind, Limit, Signal, read_signal
+from mta.traffic.turns import Turns
+
+_MANY = 4096
+"""Lanes kept before the idle ones are looked for and forgotten."""
+
+Answer = asyncio.Future[Permit | Held]
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """A lane's state and those who wait in it, each with its rule."""
+
+    lane: Lane
+    turns: Turns = field(default_factory=Turns)
+    restraint: Restraint = field(default_factory=Restraint)
+    urgent: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
+    bulk: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
+    alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self.urgent) + len(self.bulk)
+
+    def idle(self, now: float) -> bool:
+        return not self.waiting and self.turns.idle(now) and self.restraint.idle(now)
+
+
+class StaticGate:
+    """`Gate` by the rules alone, with plain reactions to what sites reply.
+
+    `clock` gives the POSIX time that `Held.until` is told in; turns are reckoned by the event loop's own clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lines: dict[Lane, _Line] = {}
+        self._many = _MANY
+        self._lent: dict[Permit, tuple[float, Rule]] = {}
+
+    async def ask(self, lane: Lane, rule: Rule, *, transactional: bool, patience: float) -> Permit | Held:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        line = self._line(lane, now)
+        if line.restraint.closed_until > now:
+            return self._held(line, rule, now)
+        force = line.restraint.in_force(rule, now)
+        ahead = len(line.urgent) if transactional else line.waiting
+        if not ahead and line.turns.due(force, now) == now:
+            return self._permit(line, rule, force, now)
+        if patience <= 0 or ahead >= line.turns.room(force, patience):
+            return self._held(line, rule, now)
+        return await self._wait(line, rule, transactional, patience)
+
+    def settle(self, permit: Permit, attempt: Attempt | None) -> float | None:
+        now = asyncio.get_running_loop().time()
+        since, rule = self._lent.pop(permit)
+        line = self._lines[permit.lane]
+        line.turns.give_back(None if attempt is None else now - since)
+        pause = None
+        if attempt is not None:
+            signal = read_signal(attempt, rule)
+            signal = line.restraint.read(signal, attempt.text, line.turns.speed(permit.rule), now)
+            pause = _pause(line, signal, attempt, permit.rule, now)
+        self._serve(line)
+        return pause
+
+    async def _wait(self, line: _Line, rule: Rule, transactional: bool, patience: float) -> Permit | Held:
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
+        queue = line.urgent if transactional else line.bulk
+        queue[answer] = rule
+        alarm = loop.call_later(patience, self._give_up, line, queue, answer)
+        self._serve(line)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            queue.pop(answer, None)
+            if answer.done() and not answer.cancelled() and isinstance(answer.result(), Permit):
+                self.settle(answer.result(), None)  # type: ignore[arg-type]
+            raise
+        finally:
+            alarm.cancel()
+
+    def _give_up(self, line: _Line, queue: OrderedDict[Answer, Rule], answer: Answer) -> None:
+        """Its patience is over."""
+        rule = queue.pop(answer, None)
+        if rule is not None and not answer.done():
+            answer.set_result(self._held(line, rule, asyncio.get_running_loop().time()))
+
+    def _serve(self, line: _Line) -> None:
+        """Answer those who wait, as far as that can be done now, and set the alarm for the next turn."""
+        now = asyncio.get_running_loop().time()
+        if line.alarm is not None:
+            line.alarm.cancel()
+            line.alarm = None
+        while queue := line.urgent or line.bulk:
+            answer, rule = next(iter(queue.items()))
+            if answer.done():  # cancelled, and not yet told
+                del queue[answer]
+                continue
+            if line.restraint.closed_until > now:
+                del queue[answer]
+                answer.set_result(self._held(line, rule, now))
+                continue
+            force = line.restraint.in_force(rule, now)
+            due = line.turns.due(force, now)
+            if due != now:
+                self._set_alarm(line, due)
+                return
+            del queue[answer]
+            answer.set_result(self._permit(line, rule, force, now))
+
+    def _set_alarm(self, line: _Line, due: float | None) -> None:
+        if due is not None:
+            line.alarm = asyncio.get_running_loop().call_at(due, self._serve, line)
+
+    def _permit(self, line: _Line, rule: Rule, force: Rule, now: float) -> Permit:
+        line.turns.take(force, now)
+        permit = Permit(line.lane, force)
+        self._lent[permit] = now, rule
+        return permit
+
+    def _held(self, line: _Line, rule: Rule, now: float) -> Held:
+        force = line.restraint.in_force(rule, now)
+        closed = line.restraint.closed_until
+        if closed > now:
+            due, why = line.turns.place(force, closed), line.restraint.why
+        else:
+            due, why = line.turns.place(force, now + line.waiting / line.turns.speed(force)), _limits(force, rule)
+        return Held(self._clock() + due - now, why)
+
+    def _line(self, lane: Lane, now: float) -> _Line:
+        line = self._lines.get(lane)
+        if line is None:
+            if len(self._lines) >= self._many:
+                self._lines = {lane: line for lane, line in self._lines.items() if not line.idle(now)}
+                self._many = max(_MANY, 2 * len(self._lines))
+            line = self._lines[lane] = _Line(lane)
+        return line
+
+
+def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float) -> float | None:
+    """How long a message stays away that was refused because of our traffic: as long as the lane is closed; or what its
+    reply says, else a minute, since a lane that is slowed down still sends."""
+    match signal:
+        case Signal(Kind.SUSPEND):
+            return line.turns.place(rule, line.restraint.closed_until) - now
+        case Signal(Kind.SLOW_DOWN, limit) if limit is not Limit.NONE:
+            return line.turns.place_refused(rule, now + (asked_pause(attempt.text) or SLOWNESS)) - now
+        case _:
+            return None
+
+
+def _limits(force: Rule, rule: Rule) -> str:
+    """The limits behind a wait, for people."""
+    rate = f", {format_rate(force.rate)}" if force.rate is not None else ""
+    slowed = " (slowed down)" if force is not rule and force != rule else ""
+    return f"rule {rule.name}: {force.connections} connections{rate}{slowed}"

@@ -1,0 +1,84 @@
+"""A lane's turns: who may send now, and when it is due for whoever may not. Pure: times are given, in seconds of any
+clock that does not go back."""
+
+import math
+from dataclasses import dataclass, field
+
+from mta.traffic.rule import Rule
+
+_CATCH_UP = 0.05
+"""Seconds a rate may make up for, so that a late timer costs no throughput: over any time `t` at most
+`rate * (t + 0.05) + 1` messages go. For rates below 20/s that is one after the other, evenly spaced."""
+
+_FIRST_GUESS = 0.01
+"""Seconds a permit is thought to be kept before anything is known: short, so that a fast server is not throttled."""
+
+_WEIGHT = 0.1
+"""Of the latest permit, in the moving average of how long one is kept."""
+
+_FAR = {True: 3600.0, False: 300.0}
+"""Seconds ahead that turns are given out for: by a rate, which is certain, and by an estimate, which may be wrong."""
+
+
+@dataclass(slots=True)
+class Places:
+    """A queue of jobs that are elsewhere: each is told when its turn is due, one after the other."""
+
+    last: float = -math.inf
+
+    def take(self, start: float, speed: float, far: float) -> float:
+        """The next time from `start` on, at `speed` a second; beyond `far` seconds the count begins again, since a job
+        that comes too early only asks again, and one that comes too late leaves the lane idle."""
+        due = max(self.last, start) + 1 / speed
+        self.last = due if due <= start + far else start + 1 / speed
+        return self.last
+
+
+@dataclass(slots=True)
+class Turns:
+    """Permits out and the time of the next one, by GCRA: one timestamp makes an exact, smooth rate."""
+
+    busy: int = 0
+    kept: float = _FIRST_GUESS
+    free_at: float = -math.inf  # the theoretical arrival time of the next message
+    held: Places = field(default_factory=Places)
+    refused: Places = field(default_factory=Places)
+
+    def due(self, rule: Rule, now: float) -> float | None:
+        """When the next permit may be given: `now` or later, or None: when one comes back."""
+        if self.busy >= rule.connections:
+            return None
+        return now if rule.rate is None else max(now, self.free_at - _CATCH_UP)
+
+    def take(self, rule: Rule, now: float) -> None:
+        """Give a permit that is due."""
+        self.busy += 1
+        if rule.rate is not None:
+            self.free_at = max(self.free_at, now) + 1 / rule.rate
+
+    def give_back(self, kept: float | None) -> None:
+        """Take one back; `kept` is how long it was out, None when nothing was sent with it."""
+        self.busy -= 1
+        if kept is not None:
+            self.kept += _WEIGHT * (kept - self.kept)
+
+    def speed(self, rule: Rule) -> float:
+        """Messages a second that this lane can probably send."""
+        by_connections = rule.connections / max(self.kept, 0.001)
+        return by_connections if rule.rate is None else min(rule.rate, by_connections)
+
+    def room(self, rule: Rule, patience: float) -> int:
+        """How many may wait here: those whose turn probably comes in time."""
+        return math.ceil(self.speed(rule) * patience) + rule.connections
+
+    def place(self, rule: Rule, start: float) -> float:
+        """When one more job should come back that does not wait here, not before `start`."""
+        return self.held.take(start, self.speed(rule), _FAR[rule.rate is not None])
+
+    def place_refused(self, rule: Rule, start: float) -> float:
+        """The same for one that the site has refused: its pause must not put back those that never went."""
+        return self.refused.take(start, self.speed(rule), _FAR[rule.rate is not None])
+
+    def idle(self, now: float) -> bool:
+        """Nothing is under way, and nobody who comes now has to wait for what went before."""
+        return self.busy == 0 and self.free_at <= now and self.held.last <= now and self.refused.last <= now
