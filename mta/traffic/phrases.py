@@ -25,6 +25,7 @@ PHRASES = (
     # Traffic of the recipient's, not ours: others fill that mailbox too.
     _phrase("clear", "none", r"(?:user|recipient|account|mailbox)\b.{0,40}\breceiving (?:mail|email|messages)"),
     _phrase("clear", "none", r"(?:recipient|user|mailbox|destinataire)\S* .{0,40}\b(?:full|over ?quota|quota)"),
+    _phrase("suspend", "block", r"\bip\b.{0,20} has been (?:temporarily )?(?:blocked|banned)"),
     _phrase(
         "slow_down",
         "per_connection",
@@ -58,6 +59,7 @@ PHRASES = (
     _phrase(
         "neutral",
         "none",
+        r"\bdomain\b.{0,30}\b(?:black|block)?listed\b",
         r"\b(?:uribl|surbl|dbl)\b|\b(?:url|link|attachment|virus|phish|malware|dmarc|spf|dkim|unauthenticated)\b",
         r"likely (?:unsolicited|suspicious|spam)(?!.*reputation)|spam (?:content|message|score)|content (?:rejected|filter)",
     ),

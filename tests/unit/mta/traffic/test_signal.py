@@ -31,6 +31,8 @@ SLOW, CLEAR, NEUTRAL = Kind.SLOW_DOWN, Kind.CLEAR, Kind.NEUTRAL
         ("554 5.7.1 Service unavailable; blocked using zen.spamhaus.org", Phase.RCPT, Kind.SUSPEND, Limit.BLOCK),
         ("550 5.7.1 rejected due to the very low reputation of the sending IP", Phase.BODY, Kind.SUSPEND, Limit.BLOCK),
         ("554 Your IP has been temporarily blocked", Phase.BANNER, Kind.SUSPEND, Limit.BLOCK),
+        ("554 This IP has been blocked for the day: too many messages", Phase.BANNER, Kind.SUSPEND, Limit.BLOCK),
+        ("550 5.7.1 The sender's domain is listed at Spamhaus", Phase.MAIL, NEUTRAL, Limit.NONE),
         ("451 4.7.1 Greylisted, please try again in 5 minutes", Phase.RCPT, Kind.GREYLISTED, Limit.NONE),
         ("450 4.2.0 Recipient address rejected: Greylisting in effect", Phase.RCPT, Kind.GREYLISTED, Limit.NONE),
         ("550 5.1.1 User unknown", Phase.RCPT, CLEAR, Limit.NONE),
