@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 from feedback.qualifier import Qualifier
-from mta.traffic.rules import Rules
-from mta.traffic.source import choose_source
 
 from feedback.log import Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Trouble
@@ -17,6 +15,8 @@ from mta.routing.route import NoRoute, Route
 from mta.smtp import Mail, Offers, Relay
 from mta.traffic.permit import Gate, Held
 from mta.traffic.rule import Rule
+from mta.traffic.rules import Rules
+from mta.traffic.source import choose_source
 from worker.disposition import Disposition, Done, Expired, HeldUntil, Terms, dispose, weigh_doubt
 from worker.job import SendJob
 from worker.preparation import Preparation, Prepared

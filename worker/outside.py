@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from feedback.qualifier import Qualifier
-from mta.traffic.gate import StaticGate
-from mta.traffic.rules import Rules
 
 from mta.envelope import Domain, a_form
 from mta.lane import Source
@@ -20,6 +18,8 @@ from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
 from mta.smtp.pool import Pool
+from mta.traffic.gate import StaticGate
+from mta.traffic.rules import Rules
 from worker.delivery import Outside
 from worker.preparation import Preparation
 from worker.settings import BadSettings, RouteEntry, Settings

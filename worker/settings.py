@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from worker.duration import parse_duration
+from mta.duration import parse_duration
 
 DEFAULT_FILE = "campaign-mta.toml"
 

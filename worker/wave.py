@@ -9,7 +9,7 @@ the remainder.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from worker.duration import HOUR, format_duration, parse_duration
+from mta.duration import HOUR, format_duration, parse_duration
 
 MAX_WAVES = 1000
 RETRY_ROOM = 12 * HOUR

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from mta.traffic.quantity import parse_duration, parse_per, parse_rate
+from mta.duration import parse_duration
+from mta.traffic.quantity import parse_per, parse_rate
 from mta.traffic.rule import Reaction, Rule, Timeouts, TlsPolicy
 
 
@@ -23,7 +24,7 @@ def _expression(text: str) -> str:
     return text
 
 
-Duration = Annotated[float, BeforeValidator(lambda value: parse_duration(_text(value)))]
+Duration = Annotated[float, Field(gt=0), BeforeValidator(lambda value: parse_duration(_text(value)))]
 Rate = Annotated[float, BeforeValidator(lambda value: parse_rate(_text(value)))]
 Trigger = Annotated[tuple[int, float], BeforeValidator(lambda value: parse_per(_text(value)))]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(_expression)]

@@ -37,7 +37,7 @@ PURE = [
     "feedback/qualification.py",
     "feedback/writer.py",
     "worker/disposition.py",
-    "worker/duration.py",
+    "mta/duration.py",
     "worker/job.py",
     "worker/schedule.py",
     "worker/sink/behaviour.py",
@@ -49,7 +49,16 @@ PURE = [
     "worker/wave.py",
 ]
 IMPURE_MODULES = {"asyncio", "socket", "time", "logging", "structlog", "ssl", "subprocess", "threading", "os", "uvloop"}
-IMPURE_CALLS = {"open", "print", "input", "random.random", "random.choice", "random.shuffle", "random.uniform", "datetime.now"}
+IMPURE_CALLS = {
+    "open",
+    "print",
+    "input",
+    "random.random",
+    "random.choice",
+    "random.shuffle",
+    "random.uniform",
+    "datetime.now",
+}
 
 
 def modules() -> list[Path]:

@@ -11,9 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from mta.duration import format_duration, parse_duration
 from worker import adapters
 from worker.command.progress import progress
-from worker.duration import format_duration, parse_duration
 from worker.queue import QueueAway
 from worker.recipients import BadList, Recipients
 from worker.send import Delivery, ListChanged, jobs, publish, survey

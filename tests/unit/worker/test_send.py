@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.duration import HOUR
+from mta.duration import HOUR
 from worker.job import SendJob, read
 from worker.queue import Job, QueueAway, Ticket
 from worker.recipients import Recipients

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.duration import DAY, HOUR
+from mta.duration import DAY, HOUR
 from worker.wave import ALL_AT_ONCE, MAX_WAVES, Impossible, SameSize, Sound, Tight, Wave, judge, parse_waves, plan
 
 
