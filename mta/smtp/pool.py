@@ -1,197 +1,221 @@
-"""Sessions kept open per lane and host, lent for one mail at a time."""
+"""Sessions kept open per lane, lent for one mail at a time, or for two with the second behind the first one's final dot.
+
+What goes to whom is decided in `mta.smtp.shelf`; here it is carried out. Up to twice as many mails as a rule has
+connections may be sent in a lane at once: then the way to the server and back is never empty.
+"""
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
-from mta.attempt import Attempt, Broken, Path, Phase, Refused, Trouble
+from mta.attempt import Attempt, Broken, Path, Phase, Trouble
 from mta.lane import Lane
-from mta.routing.route import Host, NoRoute, Route
+from mta.routing.route import Route
 from mta.smtp import Intend, Mail
-from mta.smtp.session import Ended, Security, Session
-from mta.smtp.wire import Wire
+from mta.smtp.dial import Addresses, Call, Dialler, Undialled
+from mta.smtp.ended import Ended
+from mta.smtp.hosts import Hosts
+from mta.smtp.letter import Letter
+from mta.smtp.session import Need, Session
+from mta.smtp.shelf import Closing, Leave, Shelf, Wish
+from mta.smtp.tls import Securities, by_policy
 from mta.traffic.rule import Rule, TlsPolicy
 
-Addresses = Callable[[Host], Awaitable[tuple[str, ...] | NoRoute]]
+_MAX_HOSTS = 5
+"""Hosts of a route that one attempt tries."""
+
+_MAX_LOST = 3
+"""Sessions found dead before a mail no longer goes behind another's final dot."""
 
 
-@dataclass(slots=True, eq=False)
-class Kept:
-    """A session, where it leads, and when it was last used."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """All of a send but the mail."""
 
-    session: Session
-    host: Host
-    address: str
-    source_ip: str | None
-    idle_since: float = 0.0
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """A lane's sessions: idle ones, and how many are open in all."""
-
-    idle: list[Kept] = field(default_factory=list)
-    open: int = 0
+    lane: Lane
+    shelf: Shelf
+    route: Route
+    rule: Rule
+    need: Need
 
 
 class Pool:
-    """`Relay` over kept sessions."""
+    """`Relay` over kept sessions. `clock` gives POSIX time; `securities` says what a TLS policy means for a host."""
 
-    def __init__(self, addresses: Addresses, clock: Callable[[], float] = time.time) -> None:
-        self._addresses = addresses
+    def __init__(
+        self, addresses: Addresses, clock: Callable[[], float] = time.time, securities: Securities = by_policy
+    ) -> None:
         self._clock = clock
-        self._shelves: dict[Lane, _Shelf] = {}
-        self._plain: set[Host] = set()  # hosts whose TLS is broken
+        self._hosts = Hosts()
+        self._dialler = Dialler(addresses, securities, self._hosts)
+        self._shelves: dict[Lane, Shelf] = {}
+        self._sweeps: dict[Lane, asyncio.TimerHandle] = {}
+        self._leaving: set[Session] = set()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        lanes = (f"{lane}: {len(shelf.idle)} idle, {shelf.lent} lent" for lane, shelf in self._shelves.items())
+        return f"<Pool {'; '.join(lanes) or 'empty'}>"
 
     async def send(self, mail: Mail, lane: Lane, route: Route, rule: Rule, intend: Intend) -> Attempt:
-        began, started = self._clock(), time.monotonic()
-        ended, path, banner = Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, "no host")), Path(site=lane.site), None
-        for host in route.hosts:
-            ended, path, banner = await self._try(mail, lane, route, rule, host, intend)
-            if not _elsewhere(ended):
-                break
+        began_at, started = self._clock(), _now()
+        shelf = self._shelves.get(lane)
+        if shelf is None:
+            shelf = self._shelves[lane] = Shelf()
+            self._sweep_later(lane, rule.timeouts.idle, rule.timeouts.idle)
+        way = _Way(lane, shelf, route, rule, _need(route, rule))
+        ended, path, banner_time = await self._try_hosts(way, Letter(mail), intend)
         return Attempt(
             phase=ended.phase,
             ending=ended.ending,
             path=path,
-            began_at=began,
-            duration=time.monotonic() - started,
-            banner_time=banner,
+            began_at=began_at,
+            duration=_now() - started,
+            banner_time=banner_time,
             dot_time=ended.dot_time,
         )
 
-    async def _try(self, mail, lane, route, rule, host, intend):  # type: ignore[no-untyped-def]
-        while True:
-            kept, fresh = self._idle(lane, rule, host), False
-            if kept is None:
-                fresh = True
-                found = await self._dial(lane, route, rule, host)
-                if not isinstance(found, Kept):
-                    ended, address = found
-                    return (
-                        ended,
-                        Path(site=lane.site, mx_host=host.name, remote_ip=address, helo=lane.source.helo),
-                        None,
-                    )
-                kept = found
-            path = Path(
-                site=lane.site,
-                mx_host=host.name,
-                remote_ip=kept.address,
-                source_ip=kept.source_ip,
-                helo=lane.source.helo,
-                tls=kept.session.tls,
-            )
-            try:
-                ended = await self._transact(kept.session, mail, intend)
-            finally:
-                self._give_back(kept, lane, rule)
-            if ended.untouched and not fresh:
-                continue  # the server had hung up in the meantime
-            return ended, path, kept.session.banner_time if fresh else None
-
-    async def _transact(self, session: Session, mail: Mail, intend: Intend) -> Ended:
-        if mail.envelope.needs_smtputf8 and not session.offers.smtputf8:
-            return Ended(
-                Phase.MAIL, Broken(Trouble.NEEDS_SMTPUTF8, "the server does not take UTF-8 addresses or headers")
-            )
-        content = await mail.compose(session.offers)
-        if isinstance(content, Broken):
-            return Ended(Phase.MAIL, content)
-        if session.offers.size is not None and len(content) > session.offers.size:
-            text = f"{len(content)} octets, the server takes at most {session.offers.size}"
-            return Ended(Phase.MAIL, Broken(Trouble.TOO_LARGE, text))
-        return await session.transact(mail, content, intend)
-
-    def _idle(self, lane: Lane, rule: Rule, host: Host) -> Kept | None:
-        shelf = self._shelves.setdefault(lane, _Shelf())
-        now = time.monotonic()
-        for kept in [k for k in shelf.idle if not k.session.usable or now - k.idle_since > rule.timeouts.idle]:
-            self._drop(kept, shelf)
-        for kept in reversed(shelf.idle):
-            if kept.host == host:
-                shelf.idle.remove(kept)
-                return kept
-        if shelf.idle and shelf.open >= rule.connections:
-            self._drop(shelf.idle[0], shelf)
-        return None
-
-    def _drop(self, kept: Kept, shelf: _Shelf) -> None:
-        shelf.idle.remove(kept)
-        shelf.open -= 1
-        asyncio.ensure_future(kept.session.quit())  # noqa: RUF006
-
-    def _give_back(self, kept: Kept, lane: Lane, rule: Rule) -> None:
-        shelf = self._shelves[lane]
-        if kept.session.usable and kept.session.messages < rule.messages_per_connection:
-            kept.idle_since = time.monotonic()
-            shelf.idle.append(kept)
-            asyncio.get_running_loop().call_later(
-                rule.timeouts.idle + 0.1, self._expire, kept, shelf, rule.timeouts.idle
-            )
-        else:
-            shelf.open -= 1
-            asyncio.ensure_future(kept.session.quit())  # noqa: RUF006
-
-    def _expire(self, kept: Kept, shelf: _Shelf, idle: float) -> None:
-        if kept in shelf.idle and time.monotonic() - kept.idle_since >= idle:
-            self._drop(kept, shelf)
-
-    async def _dial(self, lane: Lane, route: Route, rule: Rule, host: Host) -> Kept | tuple[Ended, str | None]:
-        found = await self._addresses(host)
-        if isinstance(found, NoRoute):
-            return Ended(Phase.DNS, Broken(found.trouble, found.text)), None
-        result: Kept | tuple[Ended, str | None] = Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, "no address")), None
-        for address in found:
-            if lane.source.address is not None and (":" in address) != (":" in lane.source.address):
-                continue
-            result = await self._connect(lane, route, rule, host, address)
-            if isinstance(result, Kept) or not _elsewhere(result[0]):
-                return result
-            if _tls_trouble(result[0]) and rule.tls is TlsPolicy.OPPORTUNISTIC:
-                self._plain.add(host)
-                result = await self._connect(lane, route, rule, host, address)
-                if isinstance(result, Kept):
-                    return result
-        return result
-
-    async def _connect(self, lane, route, rule, host, address):  # type: ignore[no-untyped-def]
-        loop = asyncio.get_running_loop()
-        local = (lane.source.address, 0) if lane.source.address else None
-        try:
-            async with asyncio.timeout(rule.timeouts.connect):
-                transport, wire = await loop.create_connection(lambda: Wire(loop), address, host.port, local_addr=local)
-        except TimeoutError:
-            return Ended(Phase.CONNECT, Broken(Trouble.TIMEOUT, f"no connection to {address} in time")), address
-        except OSError as fault:
-            return Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, str(fault))), address
-        session = Session(wire, rule.timeouts)
-        strict = rule.tls in (TlsPolicy.REQUIRED, TlsPolicy.MTA_STS, TlsPolicy.DANE)
-        wanted = rule.tls is not TlsPolicy.NONE and (strict or host not in self._plain)
-        secure = Security(host.name, wanted=wanted, required=strict)
-        shelf = self._shelves.setdefault(lane, _Shelf())
-        ended = await session.open(
-            lane.source.helo, secure=secure, login=route.login, local=address in ("127.0.0.1", "::1")
-        )
-        if ended is not None:
-            return ended, address
-        shelf.open += 1
-        return Kept(session, host, address, transport.get_extra_info("sockname")[0])
-
     async def close(self) -> None:
-        for shelf in self._shelves.values():
-            await asyncio.gather(*(kept.session.quit() for kept in shelf.idle))
-            shelf.idle.clear()
+        self._closed = True
+        for lane, shelf in list(self._shelves.items()):
+            for _, future in shelf.waiting:
+                if not future.done():
+                    future.set_result(Closing())
+            self._part(lane, shelf, shelf.expired(math.inf))
+        for timer in self._sweeps.values():
+            timer.cancel()
+        self._sweeps.clear()
+        if self._leaving:
+            await asyncio.wait([session.wire.closed for session in self._leaving])
+
+    async def _try_hosts(self, way: _Way, letter: Letter, intend: Intend) -> tuple[Ended, Path, float | None]:
+        """Host after host while nothing is said about the mail; how the last one ended."""
+        hosts = self._hosts.in_order(way.route.hosts, _now())[:_MAX_HOSTS]
+        ended, path, banner_time, lost = _NO_HOST, Path(site=way.lane.site), None, 0
+        while hosts:
+            found = await self._session(way, Wish(hosts, way.need, way.rule, alone=lost >= _MAX_LOST))
+            if isinstance(found, Closing):
+                return _SHUTDOWN, path, None
+            if isinstance(found, Undialled):
+                ended, path, banner_time, host = found.ended, found.path, None, hosts[0]
+            else:
+                host, path, banner_time, found.banner_time = found.host, found.path, found.banner_time, None
+                kept = found.messages > 1
+                ended = await self._transact(way, found, letter, intend)
+                if ended.untouched and kept:
+                    lost += 1  # the server had hung up in the meantime: no attempt yet
+                    continue
+            if not ended.elsewhere:
+                break
+            hosts = tuple(other for other in hosts if other != host)
+        return ended, path, banner_time
+
+    async def _transact(self, way: _Way, session: Session, letter: Letter, intend: Intend) -> Ended:
+        try:
+            ended = await session.transact(letter, way.rule.timeouts, intend)
+            if ended.closing and ended.untouched and session.done:
+                self._hosts.closed_after(session.host, session.done, _now())
+            return ended
+        finally:
+            self._give_back(way, session)
+
+    def _give_back(self, way: _Way, session: Session) -> None:
+        most = self._hosts.most(session.host, _now())
+        limit = way.rule.messages_per_connection
+        session.most = 0 if self._closed else limit if most is None else min(most, limit)
+        session.idle_since = _now()
+        shelf = way.shelf
+        self._part(way.lane, shelf, shelf.give_back(session, way.rule))
+        if shelf.waiting:
+            self._part(way.lane, shelf, shelf.answer())
+
+    async def _session(self, way: _Way, wish: Wish) -> Session | Undialled | Closing:
+        if self._closed:
+            return Closing()
+        leave = way.shelf.ask(wish) or await self._wait(way, wish)
+        if isinstance(leave, Session | Closing):
+            return leave
+        call = Call(lane=way.lane, route=way.route, rule=way.rule, host=leave, need=way.need)
+        result: Session | Undialled | None = None
+        try:
+            result = await self._dialler.dial(call)
+            return result
+        finally:
+            self._dialled(way, result)
+
+    def _dialled(self, way: _Way, result: Session | Undialled | None) -> None:
+        shelf = way.shelf
+        shelf.dialling -= 1
+        if isinstance(result, Session):
+            result.most = way.rule.messages_per_connection
+            result.followed = partial(self._followed, way.lane, shelf)
+            shelf.add(result)
+        else:
+            self._part(way.lane, shelf, shelf.answer())
+
+    async def _wait(self, way: _Way, wish: Wish) -> Leave:
+        future: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
+        self._part(way.lane, way.shelf, way.shelf.wait(wish, future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._decline(way, future.result())
+            raise
+
+    def _decline(self, way: _Way, leave: Leave) -> None:
+        """Leave came too late: whoever waited was cancelled in the same moment."""
+        if isinstance(leave, Session):
+            self._give_back(way, leave)
+        elif not isinstance(leave, Closing):
+            self._dialled(way, None)
+
+    def _followed(self, lane: Lane, shelf: Shelf, session: Session) -> None:
+        shelf.note_ahead(session)
+        if shelf.waiting:
+            self._part(lane, shelf, shelf.answer())
+
+    def _part(self, lane: Lane, shelf: Shelf, sessions: Iterable[Session]) -> None:
+        """Say goodbye to sessions, without waiting for it."""
+        for session in sessions:
+            self._leaving.add(session)
+            session.wire.closed.add_done_callback(partial(self._parted, lane, shelf, session))
+            session.wire.leave()
+
+    def _parted(self, lane: Lane, shelf: Shelf, session: Session, _: asyncio.Future[None]) -> None:
+        self._leaving.discard(session)
+        shelf.leaving -= 1
+        if shelf.waiting:
+            self._part(lane, shelf, shelf.answer())
+
+    def _sweep_later(self, lane: Lane, delay: float, patience: float) -> None:
+        self._sweeps[lane] = asyncio.get_running_loop().call_later(delay, self._sweep, lane, patience)
+
+    def _sweep(self, lane: Lane, patience: float) -> None:
+        """Close what has been idle for too long; forget a lane with nothing in it."""
+        del self._sweeps[lane]
+        shelf, now = self._shelves[lane], _now()
+        self._part(lane, shelf, shelf.expired(now - patience))
+        if shelf.open or shelf.waiting:
+            next_due = min((session.idle_since for session in shelf.idle), default=now) + patience - now
+            self._sweep_later(lane, max(next_due, 0.001), patience)
+        else:
+            del self._shelves[lane]
 
 
-def _elsewhere(ended: Ended) -> bool:
-    """Another host may do better: nothing was said about this mail."""
-    before = (Phase.DNS, Phase.CONNECT, Phase.BANNER, Phase.EHLO, Phase.STARTTLS)
-    if isinstance(ended.ending, Refused) and ended.ending.reply.code == 421 and ended.phase is not Phase.BODY:
-        return True
-    return ended.phase in before and isinstance(ended.ending, Refused | Broken)
+_NO_HOST = Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, "the route has no host"))
+_SHUTDOWN = Ended(Phase.CONNECT, Broken(Trouble.SHUTDOWN, "the worker stops"))
 
 
-def _tls_trouble(ended: Ended) -> bool:
-    return ended.phase is Phase.STARTTLS and isinstance(ended.ending, Broken)
+def _need(route: Route, rule: Rule) -> Need:
+    policy = rule.tls if route.tls is None else TlsPolicy(route.tls)
+    domain = route.domain if policy in (TlsPolicy.MTA_STS, TlsPolicy.DANE) else None
+    return Need(route.login, policy, domain)
+
+
+def _now() -> float:
+    """Monotonic, in seconds: the clock of all that is waited for."""
+    return asyncio.get_running_loop().time()

@@ -1,127 +1,213 @@
-"""Bytes to replies: aiosmtplib's protocol class, made to expect several replies at once (RFC 2920)."""
+"""One connection: aiosmtplib's protocol class, made to be owed several answers at once (RFC 2920).
+
+Whoever writes a command says how long its answer may take and gets an `Owed` to wait for; answers settle what is owed in
+the order in which it was asked. One timer watches the answer that is due next. Waiting may raise, out of aiosmtplib's error
+tree, `SMTPServerDisconnected` (the connection ended), `SMTPTimeoutError`, or `SMTPResponseException` with code -1 (what
+came is no answer); after any of them the connection is closed and everything owed ends the same way.
+"""
 
 import asyncio
 import collections
+import math
+import ssl
+from typing import cast
 
+from aiosmtplib.errors import SMTPException, SMTPReadTimeoutError, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
+from aiosmtplib.response import SMTPResponse
 
-from mta.reply import Reply, clean
+from mta.smtp.answer import Answer, Answers, garbage
 
-MAX_LINE = 8192
-MAX_REPLY = 4 * MAX_LINE
-
-
-class Gone(Exception):
-    """The connection ended before a reply; the text says how."""
+_FAREWELL = 3.0
+"""Seconds that a server has to answer QUIT."""
 
 
-class Garbage(Exception):
-    """What came is no reply; the connection is of no more use."""
+class Owed:
+    """An answer that will come. Its clock starts when all answers before it are there (`since`); it may then take `limit`
+    seconds. `whole`: as many seconds are left, from then on, for it and all that is asked after it."""
+
+    __slots__ = ("future", "limit", "since", "whole")
+
+    def __init__(self, future: asyncio.Future[Answer], limit: float, whole: float | None) -> None:
+        self.future = future
+        self.limit = limit
+        self.whole = whole
+        self.since: float | None = None
 
 
 class Wire(SMTPProtocol):
-    """One connection. Replies queue up in the order they come; `expected` counts those that are still owed."""
+    """A connection from its greeting on. `limit`: seconds for the greeting."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
         super().__init__(loop)
-        self.expected = 1  # the greeting
-        self.raw: tuple[str, ...] = ()  # the lines of the newest reply, for EHLO
-        self._replies: collections.deque[tuple[Reply, tuple[str, ...]]] = collections.deque()
-        self._fault: Exception | None = None
-        self._reader: asyncio.Future[None] | None = None
+        self.fault: SMTPException | None = None
+        self._answers = Answers()
+        self._owed: collections.deque[Owed] = collections.deque()
+        self._upgrading = False
+        self._deadline = self._horizon = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self.greeting = self.expect(limit)
+
+    @property
+    def usable(self) -> bool:
+        """Open, and nothing came that was not asked for."""
+        return self.fault is None and self.is_connected and not self._answers
+
+    @property
+    def closed(self) -> asyncio.Future[None]:
+        """Done when the socket is closed."""
+        return self._closed_future
+
+    @property
+    def socket_name(self) -> tuple[str, int] | None:
+        """Our own end: address and port."""
+        return self.transport.get_extra_info("sockname") if self.transport is not None else None
+
+    def now(self) -> float:
+        """The loop's monotonic clock, in seconds."""
+        return self._loop.time()
+
+    # What comes in
 
     def data_received(self, data: bytes) -> None:
-        self._buffer.extend(data)
+        answers = self._answers
+        answers.feed(data)
         try:
-            while (found := take_reply(self._buffer)) is not None:
-                if self.expected == 0:
-                    if found[0].code == 421:
-                        raise Gone(found[0].line)
-                    raise Garbage(f"a reply to nothing: {found[0].line}")
-                self.expected -= 1
-                self._replies.append(found)
-        except (Garbage, Gone) as fault:
-            self._end(fault)
-        self._wake()
+            while self._owed and (answer := answers.take()) is not None:
+                self._settle(answer)
+            if answers and not self._owed:
+                self._unasked()
+        except SMTPException as fault:
+            self.end(fault)
+
+    def _settle(self, answer: Answer) -> None:
+        future = self._owed.popleft().future
+        if not future.done():  # else: whoever waited was cancelled
+            future.set_result(answer)
+        self._watch(self.now())
+
+    def _unasked(self) -> None:
+        if self._upgrading:
+            # Plaintext after the go-ahead for TLS may be anybody's (RFC 3207 section 4.2).
+            self._answers.clear()
+        elif (answer := self._answers.take()) is not None:
+            line = answer.reply().line
+            raise SMTPServerDisconnected(line) if answer.code == 421 else garbage(f"a reply to nothing: {line}")
 
     def eof_received(self) -> bool:
-        self._end(Gone("the server closed the connection"))
+        self.end(SMTPServerDisconnected("the server closed the connection"))
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._end(Gone(f"the connection was lost: {exc or 'closed'}"))
+        self.end(SMTPServerDisconnected(f"the connection was lost: {exc}" if exc else "the connection was closed"))
+        if not self.closed.done():
+            self.closed.set_result(None)
 
-    def send(self, data: bytes, replies: int) -> None:
-        """Write; so many replies are owed then."""
-        self.expected += replies
-        if self._fault is None and self.transport is not None:
-            self.transport.write(data)  # type: ignore[attr-defined]
+    # What goes out
 
-    async def reply(self, seconds: float) -> Reply:
-        """The next reply.
+    def expect(self, limit: float, whole: float | None = None) -> Owed:
+        """One answer more is owed: the one to what is written next."""
+        if self.fault is not None:
+            raise self.fault
+        owed = Owed(self._loop.create_future(), limit, whole)
+        self._owed.append(owed)
+        if len(self._owed) == 1:
+            self._watch(self.now())
+        return owed
 
-        Raises:
-            TimeoutError: none came in time.
-            Gone, Garbage: none will come.
-        """
-        async with asyncio.timeout(seconds):
-            while not self._replies:
-                if self._fault is not None:
-                    raise self._fault
-                self._reader = self._loop.create_future()
-                await self._reader
-        reply, self.raw = self._replies.popleft()
-        return reply
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:
+        """For aiosmtplib's own steps, which write first and wait then."""
+        answer = await self.expect(math.inf if timeout is None else timeout).future
+        return SMTPResponse(answer.code, "\n".join(answer.lines()))
 
-    async def drained(self, seconds: float) -> None:
-        """Wait until what was written is on its way."""
-        async with asyncio.timeout(seconds):
-            try:
-                await self._drain_helper()
-            except ConnectionError as fault:
-                raise Gone(str(fault)) from None
+    async def start_tls(
+        self, tls_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> SMTPResponse:
+        self._upgrading = True
+        try:
+            return await super().start_tls(tls_context, server_hostname, timeout)
+        finally:
+            self._upgrading = False
 
-    @property
-    def usable(self) -> bool:
-        return self._fault is None and self.is_connected
+    def postpone(self, limit: float) -> None:
+        """The answer that is due next may take `limit` seconds from now."""
+        if self._owed:
+            self._owed[0].limit = limit
+            self._watch(self.now())
+
+    async def drained(self, owed: Owed) -> None:
+        """Wait until more can be written, or `owed` is settled."""
+        if not self._paused or self._connection_lost or owed.future.done():
+            return
+        waiter = self._loop.create_future()
+        self._drain_waiters.append(waiter)
+        try:
+            await asyncio.wait((waiter, owed.future), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._drain_waiters.remove(waiter)
+            if waiter.done():
+                waiter.exception()
+
+    def leave(self) -> None:
+        """Say goodbye; the connection closes with the answer, or soon without one."""
+        if not self.usable or self._owed:
+            self.abort()
+            return
+        self._horizon = math.inf
+        self.expect(_FAREWELL).future.add_done_callback(self._left)
+        self.write(b"QUIT\r\n")
+
+    def _left(self, _: asyncio.Future[Answer]) -> None:
+        if self.transport is not None:
+            cast(asyncio.Transport, self.transport).close()
 
     def abort(self) -> None:
+        """Close at once."""
+        self.end(SMTPServerDisconnected("the connection was given up"))
+
+    def end(self, fault: SMTPException) -> None:
+        """Close for this reason; only the first one counts."""
+        if self.fault is None:
+            self.fault = fault
+            self._disarm()
+            for owed in self._owed:
+                if not owed.future.done():
+                    owed.future.set_exception(fault)
+                    owed.future.exception()  # nobody may be left to look at it
+            self._owed.clear()
         if self.transport is not None:
-            self.transport.abort()  # type: ignore[attr-defined]
+            cast(asyncio.Transport, self.transport).abort()
 
-    def _end(self, fault: Exception) -> None:
-        if self._fault is None:
-            self._fault = fault
-        self._wake()
+    # What takes too long
 
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+    def _watch(self, now: float) -> None:
+        if not self._owed:
+            self._deadline = math.inf
+            return
+        due = self._owed[0]
+        if due.since is None:
+            due.since = now
+            if due.whole is not None:
+                self._horizon = now + due.whole
+        self._deadline = min(now + due.limit, self._horizon)
+        if self._deadline < self._timer_at:
+            self._arm()
 
+    def _arm(self) -> None:
+        self._disarm()
+        self._timer_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._tick)
 
-def take_reply(buffer: bytearray) -> tuple[Reply, tuple[str, ...]] | None:
-    """Cut the first whole reply off `buffer` (RFC 5321 section 4.2.1); None while it is not whole.
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, math.inf
 
-    Raises:
-        Garbage: it never will be one.
-    """
-    lines: list[str] = []
-    code, offset = b"", 0
-    while (end := buffer.find(b"\n", offset)) >= 0:
-        line = bytes(buffer[offset:end]).rstrip(b"\r")
-        offset = end + 1
-        if len(line) > MAX_LINE or offset > MAX_REPLY:
-            raise Garbage("a reply that is too long")
-        if not (line[:3].isdigit() and b"200" <= line[:3] <= b"599" and line[3:4] in (b" ", b"-", b"")):
-            raise Garbage(f"no SMTP reply: {clean(line[:80].decode('utf-8', 'surrogateescape'))}")
-        if code and line[:3] != code:
-            raise Garbage(f"one reply with two codes: {code.decode()} and {line[:3].decode()}")
-        code = line[:3]
-        lines.append(line[4:].decode("utf-8", "surrogateescape"))
-        if line[3:4] != b"-":
-            del buffer[:offset]
-            return Reply(int(code), clean("\n".join(lines))), tuple(lines)
-    if len(buffer) > MAX_REPLY or (len(buffer) - offset) > MAX_LINE:
-        raise Garbage("a reply that is too long")
-    return None
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, math.inf
+        if self.now() >= self._deadline:
+            self.end(SMTPReadTimeoutError("no answer in time"))
+        elif self._deadline < math.inf:
+            self._arm()

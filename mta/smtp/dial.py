@@ -1,0 +1,168 @@
+"""From a host to an open session: its addresses in turn, with the security its policy asks for."""
+
+import asyncio
+import errno
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from mta.attempt import Broken, Path, Phase, Trouble
+from mta.lane import Lane
+from mta.routing.route import Host, NoRoute, Route
+from mta.smtp.ended import Ended
+from mta.smtp.hosts import Hosts
+from mta.smtp.opening import Manners, Opening
+from mta.smtp.session import Need, Session
+from mta.smtp.tls import Securities, Security
+from mta.smtp.wire import Wire
+from mta.traffic.rule import Rule
+
+Addresses = Callable[[Host], Awaitable[tuple[str, ...] | NoRoute]]
+"""A host's addresses in the order to try, those that mail may be sent to."""
+
+_OURS = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EINVAL}
+"""Errors of connecting that say nothing about the host."""
+
+
+class Undialled(NamedTuple):
+    """No session came of it. `dead`: the host could not be talked to at all."""
+
+    ended: Ended
+    path: Path
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who calls whom, and how."""
+
+    lane: Lane
+    route: Route
+    rule: Rule
+    host: Host
+    need: Need
+
+    @property
+    def path(self) -> Path:
+        source = self.lane.source
+        return Path(site=self.lane.site, mx_host=self.host.name, source_ip=source.address, helo=source.helo)
+
+
+class Dialler:
+    """Opens sessions. `hosts` keeps what is learnt on the way."""
+
+    def __init__(self, addresses: Addresses, securities: Securities, hosts: Hosts) -> None:
+        self._addresses = addresses
+        self._securities = securities
+        self._hosts = hosts
+
+    async def dial(self, call: Call) -> Session | Undialled:
+        """An open session to the host, or how the last try for one ended."""
+        security = await self._securities(call.route, call.host, call.need.tls)
+        found = await self._addresses(call.host) if isinstance(security, Security) else security
+        if isinstance(found, NoRoute) or isinstance(security, NoRoute):
+            way = found if isinstance(found, NoRoute) else security
+            assert isinstance(way, NoRoute)
+            return Undialled(Ended(Phase.DNS, Broken(way.trouble, way.text)), call.path)
+        result: Session | Undialled = _no_family(call)
+        for address in _of_family(found, call.lane.source.address):
+            result = await self._address(call, address, security)
+            if isinstance(result, Session) or not isinstance(result.ended.ending, Broken):
+                break
+        self._remember(call.host, result)
+        return result
+
+    def _remember(self, host: Host, result: Session | Undialled) -> None:
+        if isinstance(result, Session):
+            self._hosts.lives(host)
+        elif result.dead:
+            self._hosts.died(host, _now())
+
+    async def _address(self, call: Call, address: str, security: Security) -> Session | Undialled:
+        """One address, in clear where TLS is known to be broken or turns out to be, and nobody insists on it."""
+        if not security.required and self._hosts.is_plain(call.host, _now()):
+            security = replace(security, wanted=False)
+        result = await self._open(call, address, security)
+        if security.required or isinstance(result, Session) or not _tls_failed(result.ended):
+            return result
+        plain = await self._open(call, address, replace(security, wanted=False))
+        if isinstance(plain, Session):
+            self._hosts.breaks_tls(call.host, _now())
+        return plain
+
+    async def _open(self, call: Call, address: str, security: Security) -> Session | Undialled:
+        path = replace(call.path, remote_ip=address)
+        wire = await _connect(call, address)
+        if isinstance(wire, OSError):
+            return _unconnected(wire, path)
+        sockname = wire.socket_name
+        path = replace(path, source_ip=sockname[0] if sockname else path.source_ip)
+        opening = Opening(wire, _manners(call, address, security))
+        ready = False
+        try:
+            failed = await opening.run()
+            ready = failed is None
+        finally:
+            if not ready:
+                wire.abort()
+        path = replace(path, tls=opening.tls)
+        if failed is not None:
+            return Undialled(failed, path, dead=failed.phase in (Phase.BANNER, Phase.EHLO))
+        session = Session(wire, call.host, call.need, path, opening.offers)
+        session.banner_time = opening.banner_time
+        return session
+
+
+async def _connect(call: Call, address: str) -> Wire | OSError:
+    loop, source = asyncio.get_running_loop(), call.lane.source.address
+    try:
+        async with asyncio.timeout(call.rule.timeouts.connect):
+            _, wire = await loop.create_connection(
+                lambda: Wire(loop, call.rule.timeouts.banner),
+                address,
+                call.host.port,
+                local_addr=(source, 0) if source else None,
+            )
+    except OSError as fault:  # TimeoutError is one
+        return fault
+    return wire
+
+
+def _unconnected(fault: OSError, path: Path) -> Undialled:
+    if isinstance(fault, TimeoutError) and fault.errno is None:
+        text = f"no connection to {path.remote_ip} in time"
+        return Undialled(Ended(Phase.CONNECT, Broken(Trouble.TIMEOUT, text)), path, dead=True)
+    why = fault.strerror or str(fault)
+    text = f"no connection to {path.remote_ip}: {why}"
+    return Undialled(Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, text)), path, dead=fault.errno not in _OURS)
+
+
+def _manners(call: Call, address: str, security: Security) -> Manners:
+    return Manners(
+        helo=call.lane.source.helo,
+        name=call.host.name,
+        security=security,
+        login=call.need.login,
+        loopback=ipaddress.ip_address(address).is_loopback,
+        timeouts=call.rule.timeouts,
+    )
+
+
+def _of_family(addresses: tuple[str, ...], source: str | None) -> list[str]:
+    """A family without a source is not tried."""
+    return [address for address in addresses if source is None or (":" in address) == (":" in source)]
+
+
+def _no_family(call: Call) -> Undialled:
+    family = "IPv6" if ":" in (call.lane.source.address or "") else "IPv4"
+    text = f"{call.host.name} has no {family} address to be reached at from {call.lane.source.name}"
+    return Undialled(Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, text)), call.path)
+
+
+def _tls_failed(ended: Ended) -> bool:
+    return isinstance(ended.ending, Broken) and ended.ending.trouble is Trouble.TLS_FAILED
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,127 @@
+"""A new connection until it is ready for mail: greeting, EHLO, STARTTLS, AUTH."""
+
+import ssl
+from dataclasses import dataclass
+from typing import cast
+
+from aiosmtplib.errors import SMTPException, SMTPResponseException
+from aiosmtplib.response import SMTPResponse
+
+from mta.attempt import Broken, Phase, Tls, Trouble
+from mta.reply import Reply, clean
+from mta.routing.route import Login
+from mta.smtp import Offers
+from mta.smtp.command import keywords, offers
+from mta.smtp.ended import Ended, broken, refused
+from mta.smtp.login import log_in, mechanism
+from mta.smtp.tls import Security, context_for, established
+from mta.smtp.wire import Wire
+from mta.traffic.rule import Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How to open: the name to greet with, what the connection must come to, and who the host (`name`) should be.
+    `loopback`: nobody but this machine can listen."""
+
+    helo: str
+    name: str
+    security: Security
+    login: Login | None
+    loopback: bool
+    timeouts: Timeouts
+
+
+class Opening:
+    """One connection being opened. Afterwards it has the facts a session needs."""
+
+    def __init__(self, wire: Wire, manners: Manners) -> None:
+        self.wire = wire
+        self.offers = Offers()
+        self.tls: Tls | None = None
+        self.banner_time: float | None = None
+        self._manners = manners
+        self._phase = Phase.BANNER
+        self._keywords: dict[str, str] = {}
+
+    async def run(self) -> Ended | None:
+        """None when the connection is ready; otherwise it is closed."""
+        try:
+            failed = await self._greet() or await self._secure() or await self._log_in()
+        except SMTPException as fault:
+            failed = Ended(self._phase, broken(fault))
+        if failed is not None:
+            self.wire.abort()
+        return failed
+
+    async def _greet(self) -> Ended | None:
+        began = self.wire.now()
+        answer = await self.wire.greeting.future
+        self.banner_time = self.wire.now() - began
+        if not answer.positive:
+            return Ended(self._phase, refused(answer))
+        return await self._say_hello()
+
+    async def _say_hello(self) -> Ended | None:
+        self._phase = Phase.EHLO
+        helo, limit = self._manners.helo.encode(), self._manners.timeouts.ehlo
+        response = await self.wire.execute_command(b"EHLO", helo, timeout=limit)
+        self._keywords = keywords(response.message) if response.code < 300 else {}
+        if response.code >= 500 and response.code != 554:
+            # A server from before 1993 (RFC 5321 section 3.2).
+            response = await self.wire.execute_command(b"HELO", helo, timeout=limit)
+        self.offers = offers(self._keywords)
+        return self._unless_positive(response)
+
+    async def _secure(self) -> Ended | None:
+        security = self._manners.security
+        if not security.wanted:
+            return None
+        self._phase = Phase.STARTTLS
+        if "starttls" not in self._keywords:
+            missing = Broken(Trouble.TLS_MISSING, "the server offers no STARTTLS")
+            return Ended(self._phase, missing) if security.required else None
+        fault = await self._upgrade(security)
+        if isinstance(fault, Reply):
+            return Ended(self._phase, refused(fault)) if security.required or fault.code == 421 else None
+        if fault is not None:
+            return Ended(self._phase, Broken(Trouble.TLS_FAILED, f"TLS failed: {fault}"))
+        return await self._say_hello()
+
+    async def _upgrade(self, security: Security) -> Reply | str | None:
+        """TLS on, or the server's refusal, or what went wrong."""
+        name, limit = self._manners.name, self._manners.timeouts.tls
+        try:
+            await self.wire.start_tls(context_for(security), name, limit)
+        except SMTPResponseException as fault:
+            return fault.message if fault.code < 0 else Reply(fault.code, clean(fault.message))
+        except SMTPException as fault:
+            return fault.message
+        except ssl.SSLCertVerificationError as fault:
+            return fault.verify_message
+        except OSError as fault:  # alerts (ssl.SSLError is one), resets
+            return clean(fault.strerror or str(fault))
+        if self.wire.transport is None:
+            return "the connection was lost"
+        match established(cast(ssl.SSLObject, self.wire.transport.get_extra_info("ssl_object")), security):
+            case Tls() as made:
+                self.tls = made
+                return None
+            case wrong:
+                return wrong
+
+    async def _log_in(self) -> Ended | None:
+        manners = self._manners
+        if manners.login is None:
+            return None
+        self._phase = Phase.AUTH
+        chosen = mechanism(self._keywords.get("auth", ""), private=self.tls is not None or manners.loopback)
+        response = await log_in(self.wire, manners.login, chosen, manners.timeouts.mail)
+        if isinstance(response, Broken):
+            return Ended(self._phase, response)
+        return self._unless_positive(response)
+
+    def _unless_positive(self, response: SMTPResponse) -> Ended | None:
+        if response.code < 300:
+            return None
+        return Ended(self._phase, refused(Reply(response.code, clean(response.message))))
