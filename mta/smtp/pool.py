@@ -183,7 +183,10 @@ class Pool:
         for session in sessions:
             self._leaving.add(session)
             session.wire.closed.add_done_callback(partial(self._parted, lane, shelf, session))
-            session.wire.leave()
+            if session.spoilt:
+                session.wire.abort()
+            else:
+                session.wire.leave()
 
     def _parted(self, lane: Lane, shelf: Shelf, session: Session, _: asyncio.Future[None]) -> None:
         self._leaving.discard(session)

@@ -117,6 +117,11 @@ class Wire(SMTPProtocol):
             self._watch(self.now())
         return owed
 
+    def write(self, data: bytes) -> None:
+        if self.fault is not None:
+            raise self.fault
+        super().write(data)
+
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:
         """For aiosmtplib's own steps, which write first and wait then."""
         answer = await self.expect(math.inf if timeout is None else timeout).future
@@ -138,7 +143,8 @@ class Wire(SMTPProtocol):
             self._watch(self.now())
 
     async def drained(self, owed: Owed) -> None:
-        """Wait until more can be written, or `owed` is settled."""
+        """Let others have their turn, then wait until more can be written or `owed` is settled."""
+        await asyncio.sleep(0)
         if not self._paused or self._connection_lost or owed.future.done():
             return
         waiter = self._loop.create_future()
@@ -152,7 +158,7 @@ class Wire(SMTPProtocol):
 
     def leave(self) -> None:
         """Say goodbye; the connection closes with the answer, or soon without one."""
-        if not self.usable or self._owed:
+        if not self.usable:
             self.abort()
             return
         self._horizon = math.inf
