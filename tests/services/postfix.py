@@ -7,23 +7,22 @@ and delivers it into one Maildir.
 
 import os
 import pwd
-import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.services.maildir import Maildir
+from tests.services.start import START_SECONDS, free_port, greets, wait_until
+
 POSTFIX = Path("/usr/sbin/postfix")
 SMTP_SINK = Path("/usr/sbin/smtp-sink")
-START_SECONDS = 30
 
 MAIN = """\
 compatibility_level = 3.6
@@ -56,8 +55,9 @@ smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
 smtputf8_enable = yes
-# Nothing of a message is rewritten, though its sender is local.
+# Nothing of a message is rewritten or taken out, though its sender is local.
 local_header_rewrite_clients =
+message_drop_headers =
 in_flow_delay = 0
 disable_vrfy_command = yes
 """
@@ -85,33 +85,19 @@ anvil      unix  - - n - 1 anvil
 postlog    unix-dgram n - n - 1 postlogd
 """
 
-# What postfix puts before a message: its own trace and delivery headers.
-_ADDED = re.compile(
-    rb"(?:(?:Return-Path|X-Original-To|Delivered-To):[^\n]*\n)*Received: from [^\n]*\n(?:[ \t][^\n]*\n)*"
-)
 
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """One message in the Maildir. `message` has CRLF line ends and is what was received: postfix's headers are taken off."""
-
-    sender: str
-    rcpt: str
-    message: bytes
-    trace: bytes
-
-
-class Postfix:
+class Postfix(Maildir):
     """A running instance. Synchronous: called from fixtures, or from tests in a thread."""
 
     def __init__(self, folder: Path, port: int) -> None:
+        super().__init__(folder / "mail" / "all", lambda: self.log)
         self.folder = folder
         self.host = "127.0.0.1"
         self.port = port
 
     def start(self) -> None:
         self._postfix("start")
-        _await(lambda: _greets(self.port), "postfix", lambda: self.log)
+        wait_until(lambda: greets(self.port), "postfix", lambda: self.log)
 
     def stop(self) -> None:
         self._postfix("stop")
@@ -120,31 +106,6 @@ class Postfix:
     def log(self) -> str:
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
-
-    @property
-    def count(self) -> int:
-        """Messages delivered so far."""
-        return len(self._files())
-
-    def arrived(self) -> list[Arrived]:
-        """Every message delivered so far, in no order."""
-        return [_read(Path(path).read_bytes()) for path in self._files()]
-
-    def wait(self, count: int, seconds: float = 60) -> list[Arrived]:
-        """Every message delivered, once there are at least `count`."""
-        _await(
-            lambda: self.count >= count, f"{count} messages", lambda: f"{self.count} came\n{self.log[-3000:]}", seconds
-        )
-        return self.arrived()
-
-    def clear(self) -> None:
-        """Forget what was delivered so far."""
-        for path in self._files():
-            os.unlink(path)
-
-    def _files(self) -> list[str]:
-        new = self.folder / "mail" / "all" / "new"
-        return [entry.path for entry in os.scandir(new)] if new.is_dir() else []
 
     def _postfix(self, command: str) -> None:
         done = subprocess.run(
@@ -165,7 +126,7 @@ def private_postfix(pem: Path | None = None) -> Iterator[Postfix]:
     if os.geteuid() != 0:
         pytest.skip("postfix can only be started by root")
     folder = Path(tempfile.mkdtemp(prefix="campaign-mta-postfix-"))
-    postfix = Postfix(folder, _free_port())
+    postfix = Postfix(folder, free_port())
     try:
         _furnish(postfix, pem)
         postfix.start()
@@ -193,18 +154,6 @@ def _furnish(postfix: Postfix, pem: Path | None) -> None:
     (folder / "etc" / "master.cf").write_text(MASTER.format(port=postfix.port))
 
 
-def _read(octets: bytes) -> Arrived:
-    added = _ADDED.match(octets)
-    assert added is not None, octets[:500]
-    trace = added[0]
-    rest = octets[added.end() :]
-    sender = re.search(rb"^Return-Path: <(.*)>$", trace, re.MULTILINE)
-    rcpt = re.search(rb"^Delivered-To: (.*)$", trace, re.MULTILINE)
-    assert sender is not None
-    assert rcpt is not None
-    return Arrived(sender[1].decode(), rcpt[1].decode(), rest.replace(b"\n", b"\r\n"), trace)
-
-
 @dataclass(frozen=True, slots=True)
 class SmtpSink:
     """A running smtp-sink; with `folder`, each message is in a file of its own there."""
@@ -219,42 +168,16 @@ def smtp_sink(*options: str) -> Iterator[SmtpSink]:
     """Postfix's smtp-sink, which throws away what it takes; `options` as in its manual (`-q .`, `-r RCPT`, `-d FILE`)."""
     if not SMTP_SINK.exists():
         raise RuntimeError("smtp-sink is missing; install it with: apt-get install postfix")
-    port = _free_port()
+    port = free_port()
     account = ["-u", "nobody"] if os.geteuid() == 0 and not {"-d", "-D"} & set(options) else []
     process = subprocess.Popen([str(SMTP_SINK), *account, *options, f"127.0.0.1:{port}", "1000"])
     try:
-        _await(lambda: process.poll() is not None or _greets(port), "smtp-sink")
+        wait_until(lambda: process.poll() is not None or greets(port), "smtp-sink")
         assert process.poll() is None, "smtp-sink ended at its start"
         yield SmtpSink("127.0.0.1", port, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as each:
-        port: int = each.getsockname()[1]
-        return port
-
-
-def _greets(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 1) as probe:
-            greeted = probe.recv(4) == b"220 "
-            probe.sendall(b"QUIT\r\n")
-            return greeted
-    except OSError:
-        return False
-
-
-def _await(
-    holds: Callable[[], bool], what: str, told: Callable[[], str] = lambda: "", seconds: float = START_SECONDS
-) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s for {what}: {told()}")
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
