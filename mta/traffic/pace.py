@@ -1,0 +1,206 @@
+"""A lane's pace: what the site is thought to allow, and how that changes with what its replies say. Pure.
+
+`advance` is the whole controller: from a pace, a round's evidence and the time to the next pace, with every change told. The
+paper beside this file says why it is as it is.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
+
+from mta.traffic.dial import WIDEN, Dial, cut_rate, cut_window, raise_rate, raise_window
+from mta.traffic.rule import Rule
+from mta.traffic.tally import Tally, at_least
+
+FIRST_RATE = 5.0
+FIRST_WINDOW = 2.0
+LEAST_RATE = 1 / 120
+
+TOLERATED = 0.003
+"""The share of refusals for the rate that is no reason to go slower, for it may be anybody's noise."""
+TOLERATED_VAGUE = 0.05
+"""The same where the reply names no limit."""
+
+SEARCH_ROUND, SEARCH_TAKEN = 1.0, 5.0
+ROUND, ROUND_TAKEN = 10.0, 15.0
+LONGEST_ROUND = 300.0
+"""A round ends after so many seconds and so many messages taken: shorter while the limit is unknown. A lane that sends
+too little for either ends it after the longest, and learns nothing from it."""
+
+BLOCKED_FOR, LONGEST_BLOCK = 1800.0, 4 * 3600.0
+AWAY_FOR, LONGEST_AWAY = 5.0, 60.0
+AWAY = 3
+"""Attempts in a row that did not reach the site before it is left alone."""
+TRIAL_TAKEN = 3.0
+"""Canaries that must get through before a lane that was closed opens again."""
+RESUME = {"blocked": 0.25, "unreachable": 0.7}
+"""The share of the old rate at which it does."""
+FORGIVEN = 3600.0
+"""Seconds open after which the next closure is a first one again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One automatic change, for people and for the record. `why` quotes the reply or the evidence."""
+
+    what: str
+    was: float
+    becomes: float
+    why: str
+    at: float
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a lane may do now, all workers together. `revision` numbers the rounds; `since` is when this one began."""
+
+    revision: int = 0
+    since: float = 0.0
+    rate: Dial = field(default_factory=lambda: Dial(value=FIRST_RATE))
+    window: Dial = field(default_factory=lambda: Dial(value=FIRST_WINDOW))
+    per_connection: float = inf
+    per_connection_at: float = 0.0
+    growth_from: float = 0.0
+    heed_from: float = 0.0
+    closed_until: float = 0.0
+    closed_for: float = 0.0
+    closed_by: str = ""
+    opened_at: float = 0.0
+    trial: bool = False
+
+    def limits(self, rule: Rule) -> tuple[int, float, int]:
+        """Connections, messages a second, messages per connection: in force while the lane is not closed."""
+        per_connection = int(min(self.per_connection, rule.messages_per_connection))
+        if self.trial:
+            return 1, min(self.rate.value, 1.0, rule.rate or inf), per_connection
+        window = int(min(self.window.value, rule.connections))
+        return max(1, window), min(self.rate.value, rule.rate or inf), max(1, per_connection)
+
+
+Step = tuple[Pace, list[Change]]
+
+
+def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.0) -> Step | None:
+    """The next pace, or None: there is nothing to decide yet. Only attempts begun since `pace.heed_from` may be in the
+    tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone."""
+    if now < pace.closed_until:
+        return None
+    return (
+        _closing(pace, tally, now)
+        or _ending_trial(pace, tally, now)
+        or _cutting(pace, tally, now, spread)
+        or _round_over(pace, tally, rule, now)
+    )
+
+
+def _next(pace: Pace, now: float, deaf: float = 0.0) -> Pace:
+    """A new round; attempts begun in its first `deaf` seconds may still have met the old limits."""
+    return replace(pace, revision=pace.revision + 1, since=now, heed_from=now + deaf)
+
+
+def _closing(pace: Pace, tally: Tally, now: float) -> Step | None:
+    few = 1 if pace.trial else 0
+    if tally.blocked and (few or at_least(tally.blocked, tally.heard) > 0.1):
+        return _closed(pace, tally, "blocked", BLOCKED_FOR, LONGEST_BLOCK, now)
+    if tally.away >= (1 if few else AWAY) and tally.taken + tally.refused <= tally.away / 10:
+        return _closed(pace, tally, "unreachable", AWAY_FOR, LONGEST_AWAY, now)
+    return None
+
+
+def _closed(pace: Pace, tally: Tally, by: str, first: float, longest: float, now: float) -> Step:
+    again = pace.closed_by == by and (pace.trial or now - pace.opened_at < FORGIVEN) and pace.closed_for > 0
+    lasts = max(tally.asked, min(pace.closed_for * 2, longest) if again else first)
+    until = now + lasts
+    after = replace(
+        _next(pace, now),
+        closed_until=until,
+        closed_for=lasts,
+        closed_by=by,
+        trial=True,
+        rate=_interrupted(pace.rate, now),
+    )
+    return after, [Change(what="open", was=1, becomes=0, why=f"{by}: {tally.why}", at=now, until=until)]
+
+
+def _interrupted(dial: Dial, now: float) -> Dial:
+    return replace(dial, calm=0.0, calm_since=now, tries=0)
+
+
+def _ending_trial(pace: Pace, tally: Tally, now: float) -> Step | None:
+    if not pace.trial or tally.taken < TRIAL_TAKEN:
+        return None
+    known = min(pace.rate.value, pace.rate.wall)
+    rate = max(RESUME[pace.closed_by] * known, min(known, 1.0))
+    dial = replace(pace.rate, value=rate, wall=pace.rate.wall, calm=0.0, calm_since=now, tries=0)
+    if dial.searching:
+        dial = replace(dial, wall=known)
+    after = replace(_next(pace, now), trial=False, rate=dial, opened_at=now)
+    return after, [Change(what="rate", was=0, becomes=rate, why=f"{tally.taken:g} messages got through", at=now)]
+
+
+def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None:
+    """One cut of whatever was refused, then a new round: what is still under way met the old limits."""
+    after, changes = pace, []
+    if tally.crowded and now >= tally.crowded_at + spread:
+        window = cut_window(pace.window, tally.excess, now)
+        after = replace(after, window=window)
+        changes.append(_change("connections", pace.window, window, tally, now))
+    if tally.ended and tally.used_up < pace.per_connection:
+        limit = max(1.0, tally.used_up)
+        changes.append(
+            Change(what="messages_per_connection", was=pace.per_connection, becomes=limit, why=tally.why, at=now)
+        )
+        after = replace(after, per_connection=limit, per_connection_at=now)
+    if _too_fast(tally):
+        refused = tally.too_fast + tally.vague
+        share = (refused - 0.5) / (refused + tally.after) if tally.taken else 1.0
+        gone = now - max(pace.since, pace.heed_from)
+        flow = 1.1 * tally.heard / gone if gone >= 1 else inf
+        rate = cut_rate(pace.rate, flow, share, now)
+        rate = replace(rate, value=max(rate.value, LEAST_RATE))
+        after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
+        changes.append(_change("rate", pace.rate, rate, tally, now))
+    return (_next(after, now, spread), changes) if changes else None
+
+
+def _too_fast(tally: Tally) -> bool:
+    heard = tally.taken + tally.too_fast
+    return at_least(tally.too_fast, heard) > TOLERATED or at_least(tally.vague, heard + tally.vague) > TOLERATED_VAGUE
+
+
+def _change(what: str, was: Dial, becomes: Dial, tally: Tally, now: float) -> Change:
+    return Change(what=what, was=was.value, becomes=becomes.value, why=tally.why, at=now)
+
+
+def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None:
+    gone = now - max(pace.since, pace.heed_from)
+    searching = (pace.rate.searching and tally.bound_by_rate) or (pace.window.searching and tally.bound_by_window)
+    least, enough = (
+        (SEARCH_ROUND, max(SEARCH_TAKEN, 2 * pace.window.value if tally.bound_by_window else 0))
+        if searching
+        else (ROUND, ROUND_TAKEN)
+    )
+    mean = tally.kept / tally.heard if tally.heard else 0.0
+    if gone < max(least, 2 * mean) or tally.taken < enough:
+        return (_next(pace, now), []) if gone >= LONGEST_ROUND else None
+    if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from:
+        return _next(pace, now), []
+    return _grown(pace, tally, mean, rule, now)
+
+
+def _grown(pace: Pace, tally: Tally, mean: float, rule: Rule, now: float) -> Step:
+    """A clean round: more of what was the limit. What was not used to the full is not raised: nothing was learnt of it."""
+    rate, window, changes = pace.rate, pace.window, []
+    if tally.bound_by_rate:
+        rate = raise_rate(rate, tally.taken, rule.rate or inf, now)
+    if tally.bound_by_window:
+        window = raise_window(window, tally.taken, rule.connections, now)
+    elif window.searching and rate.value > pace.rate.value:
+        needed = ceil(rate.value * mean * 1.25) + 1  # Little's law: so many permits are out at that rate
+        value = float(min(max(window.value, needed), int(window.value * WIDEN) + 1, rule.connections))
+        window = replace(window, value=value, calm_since=now)
+    for what, was, becomes in (("rate", pace.rate, rate), ("connections", pace.window, window)):
+        if becomes.value != was.value:
+            why = f"{tally.taken:g} taken, none refused, and it was the limit"
+            changes.append(Change(what=what, was=was.value, becomes=becomes.value, why=why, at=now))
+    return replace(_next(pace, now), rate=rate, window=window), changes

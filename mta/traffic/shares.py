@@ -1,0 +1,96 @@
+"""A lane's limits shared by all workers: leases that never add up to more than the lane may have. Pure.
+
+Each worker says what it wants and what it has learnt, and is told what it has, until when. What another worker still holds
+is not given away before that worker gives it back or its lease runs out; so the sum of grants is never over the limit in
+force when they were made, and after a cut it falls to the new one within one lease.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from mta.traffic.pace import Pace
+from mta.traffic.tally import Tally
+
+LEASE = 10.0
+"""Seconds a grant holds without being renewed: as long as a dead worker's part lies idle, and a live one lasts when the
+store is away."""
+
+REFRESH = 1.0
+"""Seconds between two refreshes of a lane that is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's part: connections, and messages a second. `wants` is in connections."""
+
+    window: int
+    rate: float
+    until: float
+    wants: int
+
+
+NO_LEASE = Lease(0, 0.0, -inf, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says at a refresh. `heard` is its evidence since the last one, about the round `revision`."""
+
+    worker: str
+    wants: int
+    revision: int
+    heard: Tally
+
+
+@dataclass(slots=True)
+class Account:
+    """A lane's row: its pace, this round's evidence, and the leases out. `learning_until`: after the store has lost its
+    memory, only what workers say they hold is granted until every old lease has run out."""
+
+    pace: Pace = field(default_factory=Pace)
+    tally: Tally = field(default_factory=Tally)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    learning_until: float = -inf
+
+    def hear(self, report: Report) -> None:
+        """Evidence about an earlier round is about limits that no longer hold: it is dropped."""
+        if report.revision == self.pace.revision:
+            self.tally.add(report.heard)
+
+    def turn(self, revision: int, pace: Pace) -> bool:
+        """Take a new pace, unless another worker was quicker: then the proposer reads that one instead."""
+        if revision != self.pace.revision:
+            return False
+        self.pace, self.tally = pace, Tally()
+        return True
+
+    def grant(self, report: Report, limits: tuple[int, float], now: float) -> Lease:
+        """Renew this worker's lease within `limits` (connections and rate of the whole lane)."""
+        for worker in [name for name, lease in self.leases.items() if lease.until <= now]:
+            del self.leases[worker]
+        held = self.leases.pop(report.worker, Lease(0, 0.0, now, 0))
+        others = self.leases.values()
+        if now < self.learning_until:
+            lease = Lease(held.window, held.rate, now + LEASE, report.wants)
+        else:
+            lease = _share(report.wants, limits, list(others), now)
+        if lease.window or report.wants:
+            self.leases[report.worker] = lease
+        return lease
+
+
+def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> Lease:
+    """In proportion to what is wanted, at most what is free. A rate too low to be divided goes to a few workers whole."""
+    window, rate = limits
+    holders = [lease for lease in others if lease.window]
+    if not wants or len(holders) >= max(1.0, rate * LEASE / 2):
+        return Lease(0, 0.0, now + LEASE, wants)
+    free = window - sum(lease.window for lease in others)
+    wanted = wants + sum(lease.wants for lease in others)
+    fair = max(1, -(-window * wants // wanted))
+    mine = max(0, min(fair, free, wants))
+    if not mine:
+        return Lease(0, 0.0, now + LEASE, wants)
+    part = wants / (wants + sum(lease.wants for lease in holders))
+    free_rate = rate - sum(lease.rate for lease in others)
+    return Lease(mine, max(0.0, min(rate * part, free_rate)), now + LEASE, wants)

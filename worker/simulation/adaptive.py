@@ -1,0 +1,152 @@
+"""The product's own pace and leases, as workers drive them."""
+
+from collections.abc import Callable
+from random import Random
+
+from mta.traffic.pace import Change, Pace, advance
+from mta.traffic.part import Begun, Part, pause_after
+from mta.traffic.rule import Rule
+from mta.traffic.shares import LEASE, REFRESH, Account, Lease, Report
+from mta.traffic.signal import Kind, Signal
+from worker.simulation.engine import Engine, LaneRun, lanes
+from worker.simulation.site import Answer
+
+HURRY = 0.1
+"""Seconds that bad news may wait for company before a worker refreshes out of turn."""
+
+HEARD = 0.05
+"""Seconds until the other workers hear of a changed pace, and refresh."""
+
+SPREAD = 0.25
+"""Seconds in which bad news from all workers is in, and a change is known to all."""
+
+
+class Adaptive:
+    """`remembered`: what earlier waves have learnt, by site and source."""
+
+    omniscient = False
+
+    def __init__(self, rules: list[Rule], default: Rule, remembered: dict[tuple[str, int], Pace] | None = None) -> None:
+        self._rules = {rule.name: rule for rule in rules}
+        self._default = default
+        self._remembered = remembered or {}
+        self.accounts: dict[tuple[str, int], Account] = {}
+        self.changes: list[tuple[str, int, Change]] = []
+        self.watch: Callable[[float, str, Account], None] = lambda now, lane, account: None
+        self._parts: dict[LaneRun, tuple[Part, Account, tuple[str, int]]] = {}
+        self._due: dict[LaneRun, float] = {}
+
+    def rule(self, name: str) -> Rule:
+        return self._rules.get(name, self._default)
+
+    def start(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dice = Random(f"{engine.scenario.seed}/refresh")
+        self._present = set(range(engine.workers))
+        for lane in lanes(engine, range(engine.workers)):
+            self._join(lane)
+        for crew in engine.scenario.crew:
+            engine.at(crew.at, self._crew, crew.workers)
+
+    def _join(self, lane: LaneRun) -> None:
+        key = (lane.place.name, lane.place.entrances.index(lane.entrance))
+        account = self.accounts.setdefault(key, Account(self._remembered.get(key, Pace())))
+        self._parts[lane] = Part(lane.rule, account.pace), account, key
+        self._refresh_at(lane, self._engine.now + self._dice.random() * 0.01 * len(self._present))
+
+    def _crew(self, workers: int) -> None:
+        """Some leave, or new ones come."""
+        engine = self._engine
+        old, self._present = self._present, set(range(workers))
+        for lane in self._parts:
+            if lane.worker not in self._present:
+                lane.window = 0
+                engine.trim(lane)
+        fresh = sorted(self._present - old)
+        if fresh:
+            for lane in lanes(engine, fresh):
+                if lane not in self._parts:
+                    self._join(lane)
+
+    def begun(self, lane: LaneRun) -> Begun:
+        part = self._parts[lane][0]
+        return Begun(self._engine.now, part.pace.revision, lane.busy)
+
+    def settled(
+        self, lane: LaneRun, answer: Answer, signal: Signal, begun: Begun, nth: int, took: float
+    ) -> float | None:
+        part = self._parts[lane][0]
+        why = answer.reply.line if answer.reply is not None and signal.kind is not Kind.CLEAR else "no connection"
+        if lane.worker not in self._present:
+            return pause_after(signal)
+        if part.settled(begun, signal, nth, took, why):
+            self._apply(lane, part)
+            self._refresh_at(lane, max(self._engine.now, self._last(lane) + HURRY))
+        elif self._due.get(lane, 0) == float("inf"):
+            self._refresh_at(lane, self._engine.now + REFRESH)
+        return pause_after(signal)
+
+    def _last(self, lane: LaneRun) -> float:
+        return self._parts[lane][0].lease.until - LEASE
+
+    def _refresh_at(self, lane: LaneRun, time: float) -> None:
+        if time < self._due.get(lane, float("inf")):
+            self._due[lane] = time
+            self._engine.at(time, self._refresh, lane, time)
+
+    def _refresh(self, lane: LaneRun, time: float) -> None:
+        if self._due.get(lane) != time or lane.worker not in self._present:
+            return
+        part, account, key = self._parts[lane]
+        now = self._engine.now
+        _look(lane, part)
+        wants = min(lane.rule.connections, lane.busy + len(lane.place.ready))
+        report = Report(str(lane.worker), wants, part.pace.revision, part.report())
+        account.hear(report)
+        spread = SPREAD if len(account.leases) > 1 else 0.0
+        if step := advance(account.pace, account.tally, lane.rule, now, spread):
+            account.turn(account.pace.revision, step[0])
+            self.changes += [(*key, change) for change in step[1]]
+            if step[1]:
+                self._tell(lane)
+            self.watch(now, key[0], account)
+        window, rate, _ = account.pace.limits(lane.rule)
+        part.adopt(account.pace, account.grant(report, (window, rate), now))
+        self._apply(lane, part)
+        self._due[lane] = float("inf")
+        if wants or lane.place.left:
+            self._refresh_at(lane, self._next(lane, part, wants))
+        self._engine.pull(lane)
+
+    def _tell(self, lane: LaneRun) -> None:
+        """A changed pace is announced: the other workers refresh as soon as they hear of it."""
+        for other in lane.place.lanes:
+            if other is not lane and other.entrance is lane.entrance:
+                self._refresh_at(other, self._engine.now + HEARD)
+
+    def _next(self, lane: LaneRun, part: Part, wants: int) -> float:
+        now = self._engine.now
+        if part.closed_until > now:
+            return part.closed_until
+        return now + (REFRESH if wants else LEASE)
+
+    def _apply(self, lane: LaneRun, part: Part) -> None:
+        fresh = lane.window == 0 and part.window > 0
+        lane.window, lane.rate, lane.per_connection = part.window, part.rate or 1e-9, part.per_connection
+        lane.closed_until = part.closed_until
+        if fresh:
+            lane.free_at = max(lane.free_at, self._engine.now)
+        if lane.rate > 1e-9:
+            lane.free_at = min(lane.free_at, self._engine.now + 1 / lane.rate)
+        self._engine.trim(lane)
+
+
+def _look(lane: LaneRun, part: Part) -> None:
+    """What has kept the lane from sending more since the last look."""
+    part.heard.by_rate += lane.by_rate
+    part.heard.by_window += lane.by_window
+    part.heard.by_want += lane.by_want
+    lane.by_rate = lane.by_window = lane.by_want = 0
+
+
+__all__ = ["Adaptive", "Lease"]
