@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aiosmtplib.errors import SMTPResponseException
 
-from mta.reply import Reply, clean
+from mta.reply import MAX_TEXT, Reply, clean
 
 MAX_LINE = 8 * 1024
 MAX_REPLY = 32 * 1024
@@ -38,6 +38,10 @@ class Answer(NamedTuple):
 
     def reply(self) -> Reply:
         """The reply that logs, rules and people read."""
+        if self.octets.isascii() and self.octets.count(b"\n") == 1:
+            text = self.octets[4:].strip().decode("ascii")
+            if text.isprintable() and "  " not in text and len(text) <= MAX_TEXT:
+                return Reply(self.code, text)  # already as clean as most are
         return Reply(self.code, clean("\n".join(self.lines())))
 
 

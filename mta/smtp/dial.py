@@ -5,6 +5,7 @@ import errno
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import NamedTuple
 
 from mta.attempt import Broken, Path, Phase, Trouble
@@ -77,18 +78,18 @@ class Dialler:
         if isinstance(result, Session):
             self._hosts.lives(host)
         elif result.dead:
-            self._hosts.died(host, _now())
+            self._hosts.died(host, monotonic())
 
     async def _address(self, call: Call, address: str, security: Security) -> Session | Undialled:
         """One address, in clear where TLS is known to be broken or turns out to be, and nobody insists on it."""
-        if not security.required and self._hosts.is_plain(call.host, _now()):
+        if not security.required and self._hosts.is_plain(call.host, monotonic()):
             security = replace(security, wanted=False)
         result = await self._open(call, address, security)
         if security.required or isinstance(result, Session) or not _tls_failed(result.ended):
             return result
         plain = await self._open(call, address, replace(security, wanted=False))
         if isinstance(plain, Session):
-            self._hosts.breaks_tls(call.host, _now())
+            self._hosts.breaks_tls(call.host, monotonic())
         return plain
 
     async def _open(self, call: Call, address: str, security: Security) -> Session | Undialled:
@@ -162,7 +163,3 @@ def _no_family(call: Call) -> Undialled:
 
 def _tls_failed(ended: Ended) -> bool:
     return isinstance(ended.ending, Broken) and ended.ending.trouble is Trouble.TLS_FAILED
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -29,7 +29,7 @@ class Hosts:
 
     def in_order(self, hosts: Sequence[Host], now: float) -> tuple[Host, ...]:
         """The same hosts, dead ones last: they are tried when all others failed."""
-        if not self._known:
+        if not self._known or len(hosts) == 1:
             return tuple(hosts)
         return tuple(sorted(hosts, key=lambda host: self._is_dead(host, now)))
 

@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from time import monotonic
 from typing import cast
 
 from aiosmtplib.errors import SMTPException, SMTPResponseException
@@ -55,9 +56,9 @@ class Opening:
         return failed
 
     async def _greet(self) -> Ended | None:
-        began = self.wire.now()
+        began = monotonic()
         answer = await self.wire.greeting.future
-        self.banner_time = self.wire.now() - began
+        self.banner_time = monotonic() - began
         if not answer.positive:
             return Ended(self._phase, refused(answer))
         return await self._say_hello()

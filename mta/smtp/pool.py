@@ -6,10 +6,10 @@ connections may be sent in a lane at once: then the way to the server and back i
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic, time
 
 from mta.attempt import Attempt, Broken, Path, Phase, Trouble
 from mta.lane import Lane
@@ -46,7 +46,7 @@ class Pool:
     """`Relay` over kept sessions. `clock` gives POSIX time; `securities` says what a TLS policy means for a host."""
 
     def __init__(
-        self, addresses: Addresses, clock: Callable[[], float] = time.time, securities: Securities = by_policy
+        self, addresses: Addresses, clock: Callable[[], float] = time, securities: Securities = by_policy
     ) -> None:
         self._clock = clock
         self._hosts = Hosts()
@@ -61,7 +61,7 @@ class Pool:
         return f"<Pool {'; '.join(lanes) or 'empty'}>"
 
     async def send(self, mail: Mail, lane: Lane, route: Route, rule: Rule, intend: Intend) -> Attempt:
-        began_at, started = self._clock(), _now()
+        began_at, started = self._clock(), monotonic()
         shelf = self._shelves.get(lane)
         if shelf is None:
             shelf = self._shelves[lane] = Shelf()
@@ -73,7 +73,7 @@ class Pool:
             ending=ended.ending,
             path=path,
             began_at=began_at,
-            duration=_now() - started,
+            duration=monotonic() - started,
             banner_time=banner_time,
             dot_time=ended.dot_time,
         )
@@ -93,10 +93,10 @@ class Pool:
 
     async def _try_hosts(self, way: _Way, letter: Letter, intend: Intend) -> tuple[Ended, Path, float | None]:
         """Host after host while nothing is said about the mail; how the last one ended."""
-        hosts = self._hosts.in_order(way.route.hosts, _now())[:_MAX_HOSTS]
+        hosts = self._hosts.in_order(way.route.hosts, monotonic())[:_MAX_HOSTS]
         ended, path, banner_time, lost = _NO_HOST, Path(site=way.lane.site), None, 0
         while hosts:
-            found = await self._session(way, Wish(hosts, way.need, way.rule, alone=lost >= _MAX_LOST))
+            found = await self._session(way, Wish(hosts, way.need, way.rule, alone=lost >= _MAX_LOST), letter)
             if isinstance(found, Closing):
                 return _SHUTDOWN, path, None
             if isinstance(found, Undialled):
@@ -117,25 +117,25 @@ class Pool:
         try:
             ended = await session.transact(letter, way.rule.timeouts, intend)
             if ended.closing and ended.untouched and session.done:
-                self._hosts.closed_after(session.host, session.done, _now())
+                self._hosts.closed_after(session.host, session.done, monotonic())
             return ended
         finally:
             self._give_back(way, session)
 
     def _give_back(self, way: _Way, session: Session) -> None:
-        most = self._hosts.most(session.host, _now())
+        most = self._hosts.most(session.host, monotonic())
         limit = way.rule.messages_per_connection
         session.most = 0 if self._closed else limit if most is None else min(most, limit)
-        session.idle_since = _now()
+        session.idle_since = monotonic()
         shelf = way.shelf
         self._part(way.lane, shelf, shelf.give_back(session, way.rule))
         if shelf.waiting:
             self._part(way.lane, shelf, shelf.answer())
 
-    async def _session(self, way: _Way, wish: Wish) -> Session | Undialled | Closing:
+    async def _session(self, way: _Way, wish: Wish, letter: Letter) -> Session | Undialled | Closing:
         if self._closed:
             return Closing()
-        leave = way.shelf.ask(wish) or await self._wait(way, wish)
+        leave = way.shelf.ask(wish) or await self._wait(way, wish, letter)
         if isinstance(leave, Session | Closing):
             return leave
         call = Call(lane=way.lane, route=way.route, rule=way.rule, host=leave, need=way.need)
@@ -153,13 +153,16 @@ class Pool:
             result.most = way.rule.messages_per_connection
             result.followed = partial(self._followed, way.lane, shelf)
             shelf.add(result)
+            shelf.offers = result.offers
         else:
             self._part(way.lane, shelf, shelf.answer())
 
-    async def _wait(self, way: _Way, wish: Wish) -> Leave:
+    async def _wait(self, way: _Way, wish: Wish, letter: Letter) -> Leave:
         future: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
         self._part(way.lane, way.shelf, way.shelf.wait(wish, future))
         try:
+            if way.shelf.offers is not None:
+                await letter.content(way.shelf.offers)  # signing takes its time: let it be while we wait
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
@@ -200,7 +203,7 @@ class Pool:
     def _sweep(self, lane: Lane, patience: float) -> None:
         """Close what has been idle for too long; forget a lane with nothing in it."""
         del self._sweeps[lane]
-        shelf, now = self._shelves[lane], _now()
+        shelf, now = self._shelves[lane], monotonic()
         self._part(lane, shelf, shelf.expired(now - patience))
         if shelf.open or shelf.waiting:
             next_due = min((session.idle_since for session in shelf.idle), default=now) + patience - now
@@ -217,8 +220,3 @@ def _need(route: Route, rule: Rule) -> Need:
     policy = rule.tls if route.tls is None else TlsPolicy(route.tls)
     domain = route.domain if policy in (TlsPolicy.MTA_STS, TlsPolicy.DANE) else None
     return Need(route.login, policy, domain)
-
-
-def _now() -> float:
-    """Monotonic, in seconds: the clock of all that is waited for."""
-    return asyncio.get_running_loop().time()

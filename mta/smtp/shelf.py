@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mta.routing.route import Host
+from mta.smtp import Offers
 from mta.smtp.session import Need, Session
 from mta.traffic.rule import Rule
 
@@ -42,6 +43,7 @@ class Shelf:
     lent: int = 0
     dialling: int = 0
     leaving: int = 0
+    offers: Offers | None = None  # of the session opened last: what the next will most likely offer
     waiting: list[tuple[Wish, asyncio.Future[Leave]]] = field(default_factory=list)
 
     @property

@@ -6,6 +6,7 @@ previous mail's final dot is still owed: answers come in order, so each mail wai
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from time import monotonic
 from typing import Protocol
 
 from aiosmtplib.errors import SMTPException, SMTPServerDisconnected
@@ -166,11 +167,11 @@ class Transaction:
         if not intended:
             wire.abort()
             return Ended(self._phase, Broken(Trouble.FENCED, "the claim could not be confirmed"))
+        self._line.dot_left()
         wire.write(octets)
         # Now the message may be complete: a connection lost from here on leaves it in doubt.
-        self._dot_at = wire.now()
+        self._dot_at = monotonic()
         wire.postpone(timeouts.dot)
-        self._line.dot_left()
         return await self._judge(await owed.future)
 
     async def _write_ahead(self, octets: bytes, owed: Owed) -> bytes:
@@ -191,7 +192,7 @@ class Transaction:
 
     async def _judge(self, answer: Answer) -> Ended:
         """The answer to the whole message."""
-        dot_time = self._wire.now() - (self._dot_at or 0.0)
+        dot_time = monotonic() - (self._dot_at or 0.0)
         if answer.positive:
             return Ended(self._phase, Delivered(answer.reply()), dot_time)
         ending = refused(answer)

@@ -40,6 +40,7 @@ class Wire(SMTPProtocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
         super().__init__(loop)
+        self._out: list[bytes] = []
         self.fault: SMTPException | None = None
         self._answers = Answers()
         self._owed: collections.deque[Owed] = collections.deque()
@@ -64,28 +65,24 @@ class Wire(SMTPProtocol):
         """Our own end: address and port."""
         return self.transport.get_extra_info("sockname") if self.transport is not None else None
 
-    def now(self) -> float:
-        """The loop's monotonic clock, in seconds."""
-        return self._loop.time()
-
     # What comes in
 
     def data_received(self, data: bytes) -> None:
-        answers = self._answers
+        answers, now = self._answers, self._loop.time()
         answers.feed(data)
         try:
             while self._owed and (answer := answers.take()) is not None:
-                self._settle(answer)
+                self._settle(answer, now)
             if answers and not self._owed:
                 self._unasked()
         except SMTPException as fault:
             self.end(fault)
 
-    def _settle(self, answer: Answer) -> None:
+    def _settle(self, answer: Answer, now: float) -> None:
         future = self._owed.popleft().future
         if not future.done():  # else: whoever waited was cancelled
             future.set_result(answer)
-        self._watch(self.now())
+        self._watch(now)
 
     def _unasked(self) -> None:
         if self._upgrading:
@@ -114,13 +111,23 @@ class Wire(SMTPProtocol):
         owed = Owed(self._loop.create_future(), limit, whole)
         self._owed.append(owed)
         if len(self._owed) == 1:
-            self._watch(self.now())
+            self._watch(self._loop.time())
         return owed
 
     def write(self, data: bytes) -> None:
+        """Leaves at the end of this turn of the loop, with all that is written until then: a final dot and the envelope
+        behind it in one segment."""
         if self.fault is not None:
             raise self.fault
-        super().write(data)
+        if not self._out:
+            self._loop.call_soon(self.flush)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Send what was written now."""
+        if self._out and self.fault is None:
+            super().write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        self._out.clear()
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:
         """For aiosmtplib's own steps, which write first and wait then."""
@@ -140,10 +147,11 @@ class Wire(SMTPProtocol):
         """The answer that is due next may take `limit` seconds from now."""
         if self._owed:
             self._owed[0].limit = limit
-            self._watch(self.now())
+            self._watch(self._loop.time())
 
     async def drained(self, owed: Owed) -> None:
         """Let others have their turn, then wait until more can be written or `owed` is settled."""
+        self.flush()
         await asyncio.sleep(0)
         if not self._paused or self._connection_lost or owed.future.done():
             return
@@ -197,7 +205,8 @@ class Wire(SMTPProtocol):
             due.since = now
             if due.whole is not None:
                 self._horizon = now + due.whole
-        self._deadline = min(now + due.limit, self._horizon)
+        deadline = now + due.limit
+        self._deadline = deadline if deadline < self._horizon else self._horizon
         if self._deadline < self._timer_at:
             self._arm()
 
@@ -213,7 +222,7 @@ class Wire(SMTPProtocol):
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, math.inf
-        if self.now() >= self._deadline:
+        if self._loop.time() >= self._deadline:
             self.end(SMTPReadTimeoutError("no answer in time"))
         elif self._deadline < math.inf:
             self._arm()
