@@ -1,0 +1,152 @@
+"""This project's worker in the race: real processes on a configuration file, over RabbitMQ and PostgreSQL or embedded.
+
+Publishing is the campaign service's work and counted apart, as smtp-source's is for the others.
+"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from feedback.event import decode
+from tests.bench.contest.contestant import Daemon, Ground, NotHere
+from tests.bench.contest.load import DOMAINS, SELECTOR, SIGNER, Load, address, many, single
+from tests.services.postgres import PostgresServer
+from tests.services.rabbitmq import private_rabbitmq
+from worker import adapters
+from worker.settings import load as settings_of
+
+DURABLE = "quorum queue and PostgreSQL, both with fsync"
+EMBEDDED = "SQLite, WAL, with fsync"
+
+_ROOT = Path(__file__).parents[3]
+_EVENT_SECONDS = 20
+_SETTINGS = """\
+[broker]
+url = "{broker}"
+[store]
+url = "{store}"
+[smtp]
+helo = "relay.riverside.example"
+[traffic]
+rules = ["traffic.toml"]
+[[dkim]]
+domain = "{domain}"
+selector = "{selector}"
+key_file = "key.pem"
+"""
+_ROUTE = '[[route]]\ndomain = "{domain}"\nhosts = ["{host}:{port}"]\nsite = "{domain}"\n'
+# As many connections to a destination as postfix opens by default, and like postfix no limit to what goes over each.
+_RULE = """\
+[[rule]]
+name = "race"
+domain = ["*.example"]
+connections = 20
+messages_per_connection = 1000000
+tls = "none"
+"""
+WORKER = ["-c", "from worker.command import main; main()", "worker"]
+
+
+class Working:
+    """Worker processes, ready for jobs. A delivery is numbered after the run it belongs to."""
+
+    def __init__(self, ground: Ground, config: Path, daemon: Daemon) -> None:
+        self._ground = ground
+        self._config = config
+        self._delivery = 0
+        self.told = daemon.told
+
+    def feed(self, load: Load) -> "Publishing":
+        self._delivery += 1
+        return Publishing(self._ground, self._config, f"race{self._delivery}", load)
+
+    def check(self, load: Load) -> str | None:
+        """Exactly one final event for each job, and all of them `sent`."""
+        finals = asyncio.run(self._finals(load.count))
+        if finals == {"sent": load.count}:
+            return None
+        return f"final events {dict(finals)} for {load.count} jobs"
+
+    async def _finals(self, count: int) -> Counter[str]:
+        stream = adapters.feedback_stream(settings_of(self._config))
+        finals: Counter[str] = Counter()
+        await stream.open()
+        try:
+            async with asyncio.timeout(_EVENT_SECONDS):
+                while finals.total() < count:
+                    messages = await stream.take(100)
+                    finals.update(event.event for each in messages for event in decode(each.body) if event.final)
+                    await stream.done(messages)
+        except TimeoutError:
+            pass
+        await stream.close()
+        return finals
+
+
+class Publishing:
+    """A publisher that waits for the word."""
+
+    def __init__(self, ground: Ground, config: Path, delivery: str, load: Load) -> None:
+        numbers = [str(load.count), str(load.size), str(load.domains)]
+        command = [sys.executable, "-m", "tests.bench.contest.publish", str(config), delivery, *numbers]
+        with ground.feeding.inside():
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != b"ready\n":
+            raise NotHere(f"the publisher ended with {self._process.wait()}")
+
+    def go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.close()
+
+    def ended(self) -> int | None:
+        return self._process.poll()
+
+
+def processes(number: int) -> Callable[[Ground], AbstractContextManager[Working]]:
+    """Over RabbitMQ and PostgreSQL, with so many worker processes."""
+
+    @contextmanager
+    def start(ground: Ground) -> Iterator[Working]:
+        with ExitStack() as stack:
+            with ground.backing.inside():
+                broker = stack.enter_context(private_rabbitmq())
+                settings = {"shared_buffers": "256MB"}
+                store = stack.enter_context(PostgresServer(durable=True, settings=settings))
+            options = ["--processes", str(number)]
+            yield stack.enter_context(_working(ground, broker.url, store.url, options))
+
+    return start
+
+
+def embedded(ground: Ground) -> AbstractContextManager[Working]:
+    return _working(ground, f"sqlite:///{ground.folder}/queue.db", f"sqlite:///{ground.folder}/log.db", [])
+
+
+@contextmanager
+def _working(ground: Ground, broker: str, store: str, options: list[str]) -> Iterator[Working]:
+    config = configure(ground, broker, store)
+    command = [sys.executable, *(ground.worker or WORKER), *options, "--config", str(config)]
+    with Daemon(command, ground.own, ground.folder / "log", cwd=_ROOT) as daemon:
+        wanted = int(options[1]) if options else 1
+        daemon.until(lambda: daemon.told().count("working") >= wanted, "the worker")
+        yield Working(ground, config, daemon)
+
+
+def configure(ground: Ground, broker: str, store: str) -> Path:
+    """The configuration file."""
+    text = _SETTINGS.format(broker=broker, store=store, domain=SIGNER, selector=SELECTOR)
+    for domain, number in [(single(), None), *((many(number), number) for number in range(DOMAINS))]:
+        host = "127.0.0.1" if number is None else address(number, ground.own_network)
+        text += _ROUTE.format(domain=domain, host=host, port=ground.sink)
+    shutil.copy(ground.key, ground.folder / "key.pem")
+    (ground.folder / "traffic.toml").write_text(_RULE)
+    config = ground.folder / "campaign-mta.toml"
+    config.write_text(text)
+    return config

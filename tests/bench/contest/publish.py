@@ -1,0 +1,51 @@
+"""The campaign service in the race: a process that has its jobs ready, and publishes them when told to.
+
+`python -m tests.bench.contest.publish CONFIG DELIVERY COUNT SIZE DOMAINS`; it says "ready", waits for a line, publishes with
+the worker's own publisher, 500 jobs at a time, and ends when all are confirmed.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from tests.bench.contest.load import SENDER, Load
+from worker import adapters
+from worker.queue import Job
+from worker.settings import load as settings_of
+
+_BATCH = 500
+
+
+async def publish(config: Path, delivery: str, load: Load) -> None:
+    publisher = adapters.job_publisher(settings_of(config))
+    await publisher.open()
+    made = jobs(delivery, load)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    while batch := list(islice(made, _BATCH)):
+        await publisher.publish(batch)
+    await publisher.close()
+
+
+def jobs(delivery: str, load: Load) -> Iterator[Job]:
+    """The jobs, the mail's text encoded once for all."""
+    message = msgspec.json.encode(load.mail)
+    for number in range(load.count):
+        rest = {
+            "job_id": f"{delivery}.0.{number:08x}",
+            "delivery_id": delivery,
+            "mail_from": SENDER,
+            "rcpt_to": f"reader{number}@{load.domain(number)}",
+        }
+        body = b'{"message":' + message + b"," + msgspec.json.encode(rest)[1:]
+        yield Job(body=body, routing_key=f"bulk.{load.domain(number)}")
+
+
+if __name__ == "__main__":
+    file, name, *numbers = sys.argv[1:]
+    uvloop.run(publish(Path(file), name, Load(*map(int, numbers))))
