@@ -8,6 +8,7 @@ from mta.traffic.part import Begun, Part, pause_after
 from mta.traffic.rule import Rule
 from mta.traffic.shares import LEASE, REFRESH, Account, Lease, Report
 from mta.traffic.signal import Kind, Signal
+from worker.schedule import Backoff
 from worker.simulation.engine import Engine, LaneRun, lanes
 from worker.simulation.site import Answer
 
@@ -25,19 +26,16 @@ class Adaptive:
     """`remembered`: what earlier waves have learnt, by site and source."""
 
     omniscient = False
+    backoff = Backoff()
 
-    def __init__(self, rules: list[Rule], default: Rule, remembered: dict[tuple[str, int], Pace] | None = None) -> None:
-        self._rules = {rule.name: rule for rule in rules}
-        self._default = default
+    def __init__(self, rule: Callable[[str], Rule], remembered: dict[tuple[str, int], Pace] | None = None) -> None:
+        self.rule = rule
         self._remembered = remembered or {}
         self.accounts: dict[tuple[str, int], Account] = {}
         self.changes: list[tuple[str, int, Change]] = []
         self.watch: Callable[[float, str, Account], None] = lambda now, lane, account: None
         self._parts: dict[LaneRun, tuple[Part, Account, tuple[str, int]]] = {}
         self._due: dict[LaneRun, float] = {}
-
-    def rule(self, name: str) -> Rule:
-        return self._rules.get(name, self._default)
 
     def start(self, engine: Engine) -> None:
         self._engine = engine

@@ -88,8 +88,11 @@ class Control(Protocol):
     """What decides how fast lanes send."""
 
     omniscient: bool
+    backoff: Backoff
 
-    def rule(self, name: str) -> Rule: ...
+    @property
+    def rule(self) -> Callable[[str], Rule]:
+        """A site's rule by its name."""
 
     def start(self, engine: "Engine") -> None:
         """Before the first message: set up every lane of `engine`."""
@@ -110,7 +113,6 @@ class Engine:
         self.workers = workers or scenario.workers
         self.now = 0.0
         self.open = self.peak = 0
-        self.backoff = Backoff()
         self.rng = Random(f"{scenario.seed}/retries")
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
@@ -253,7 +255,7 @@ class Engine:
             self.left -= 1
             return
         place.tries[message] += 1
-        delay = asked if asked is not None else retry_delay(place.tries[message], None, self.backoff, self.rng)
+        delay = asked if asked is not None else retry_delay(place.tries[message], None, self.control.backoff, self.rng)
         due = self.now + delay
         heapq.heappush(place.later, (due, message))
         if place.later[0][1] == message:

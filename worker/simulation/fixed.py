@@ -1,9 +1,11 @@
 """The sender that goes by rules alone: fixed limits, shared by the workers, whatever the site replies."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mta.traffic.rule import Rule
 from mta.traffic.signal import Signal
+from worker.schedule import Backoff
 from worker.simulation.engine import Engine, LaneRun, lanes
 from worker.simulation.site import Answer
 
@@ -12,13 +14,10 @@ class Static:
     """The built-in rule for sites nobody knows (or the scenario's own), divided evenly."""
 
     omniscient = False
+    backoff = Backoff()
 
-    def __init__(self, rules: list[Rule], default: Rule) -> None:
-        self._rules = {rule.name: rule for rule in rules}
-        self._default = default
-
-    def rule(self, name: str) -> Rule:
-        return self._rules.get(name, self._default)
+    def __init__(self, rule: Callable[[str], Rule]) -> None:
+        self.rule = rule
 
     def start(self, engine: Engine) -> None:
         made = lanes(engine, range(engine.workers))

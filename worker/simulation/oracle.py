@@ -4,6 +4,7 @@ from typing import Any
 
 from mta.traffic.rule import Rule
 from mta.traffic.signal import Kind, Signal
+from worker.schedule import Backoff
 from worker.simulation.engine import Engine, LaneRun, lanes
 from worker.simulation.site import Answer
 
@@ -14,6 +15,7 @@ class Oracle:
     """Connections and messages per connection as the site allows; the engine asks the site itself for the rate."""
 
     omniscient = True
+    backoff = Backoff()
 
     def __init__(self, ceiling: int) -> None:
         self._ceiling = ceiling
