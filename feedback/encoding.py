@@ -1,0 +1,42 @@
+"""Replies that are not ASCII, read as their servers meant them.
+
+A reply should be ASCII or UTF-8 (RFC 6531 section 3.7.4.1); older servers write what their system writes. What could not
+be read as UTF-8 arrives as `\\xe9` (`mta.reply.clean`); here it becomes a letter again, where it is clear which.
+"""
+
+import re
+from contextlib import suppress
+
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_ALONE = re.compile(r"(?<![0-9a-f])(?<!\\x[0-9a-f]{2})\\x[0-9a-f]{2}(?!\\x)")
+_TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")
+
+
+def mended(text: str) -> str:
+    """`text` with escaped octets as letters, and UTF-8 that was taken for Latin-1 on its way put right."""
+    if "\\x" in text:
+        text = _letters(text)
+    if _TWICE.search(text):
+        with suppress(UnicodeError):
+            return text.encode("latin-1").decode("utf-8")
+    return text
+
+
+def _letters(text: str) -> str:
+    raw = _octets(text)
+    runs = _ESCAPE.findall(text)
+    # Octets that stand alone are accented letters of the West; in pairs they are Chinese, which is what the servers
+    # that still answer in two-octet sets write.
+    alone = len(_ALONE.findall(text))
+    for encoding in (
+        ("utf-8", "cp1252", "latin-1") if alone * 2 > len(runs) else ("utf-8", "gb18030", "cp1252", "latin-1")
+    ):
+        with suppress(UnicodeError):
+            return raw.decode(encoding)
+    return text
+
+
+def _octets(text: str) -> bytes:
+    parts = _ESCAPE.split(text)
+    # `split` alternates what is between with the two hexadecimal digits it found.
+    return b"".join(bytes.fromhex(part) if place % 2 else part.encode() for place, part in enumerate(parts))

@@ -1,0 +1,152 @@
+"""The wording of a reply with its variable parts blanked, so that one kind of reply is one text.
+
+`canonical` is made to be read and counted by; `words` is made to be matched: lower case, without accents or punctuation,
+one blank between words. Both work word by word and remember the words they have seen, which is what makes them fast:
+most words of a reply have been in a reply before.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+
+from feedback.encoding import mended
+
+_LISTS = (
+    "abuseat", "abusix", "backscatterer", "barracudacentral", "dnswl", "lashback", "mailspike", "manitu", "mcafee", "nixspam",
+    "proofpoint", "psbl", "senderbase", "senderscore", "sorbs", "spamcop", "spamhaus", "spamrats", "surbl", "trendmicro",
+    "truncate", "uceprotect", "uribl", "weighted",
+)  # fmt: skip
+"""Names of public block lists: a host named after one is not blanked, for the name is what the reply wants to say."""
+
+_LONGEST = 200
+"""Characters of a word worth looking into; a mail address has at most 254, and nobody reads a longer one either."""
+
+_PLAIN = re.compile(r"[^\W\d_]{1,24}[.,;:!?]?", re.ASCII)
+_SCHEME = re.compile(r"https?:/?/?", re.IGNORECASE)
+_BLANKS = tuple(
+    (re.compile(pattern), blank)
+    for pattern, blank in (
+        (r"[^\s<>()\[\]\"',;:]*@(?:\[[\d.]+\]|[^\s<>()\[\]\"',;:]+)", "{address}"),
+        (r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-])(?:/\d+)?", "{ip}"),
+        (r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])(?=.*)", "{ip}"),
+        (r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?|\b\d{1,2}/\d{1,2}/\d{2,4}\b", "{time}"),
+        (r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b", "{time}"),
+        (r"(?<![\w.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.){1,8}(?:[a-z]{2,12}|xn--[a-z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+        (r"(?<![\w.-])(?:[A-Z0-9_](?:[A-Z0-9_-]*[A-Z0-9_])?\.){1,8}(?:[A-Z]{2,12}|XN--[A-Z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+    )
+)  # fmt: skip
+_RUN = re.compile(r"[\w=+~-]+(?:\.[\w=+~-]+)*")
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|\d\.\d{1,3}\.\d{3}-\d{3}")
+_STATUS = re.compile(r"[245]\d\d")
+_NAMED = re.compile(r"[A-Za-z]{1,5}[-_]?\d{2,4}|[A-Z]{2}\d{6}|[A-Z]{2,4}\d*_\d{3}|[A-Za-z]+[_-][A-Za-z]+\d?")
+"""The short labels that receivers give to their refusals: TSS04, S3150, RL000010, OFR_506."""
+_MARK = re.compile(r"\{(?:address|ip|time|host|id|number)\}")
+
+_WORD = re.compile(
+    r"\{(?:address|ip|time|host|id|number)\}|[245]\.\d{1,3}\.\d{1,3}(?:-\d{3})?|[a-z0-9_]+"
+    r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)  # the scripts that are written without blanks are read letter by letter
+
+
+def canonical(text: str) -> str:
+    """`text` with ids, times, addresses, IP addresses, hosts and counts replaced by `{id}`, `{time}`, `{address}` and so on.
+
+    Status codes, the labels of receivers and the names of block lists stay. The same text gives the same canonical
+    text, and a canonical text is its own.
+    """
+    return " ".join(map(_blanked, text.split()))
+
+
+@lru_cache(maxsize=16384)
+def words(text: str) -> str:
+    """A canonical text as it is matched: ` recipient address rejected user unknown `, with a blank at either end."""
+    low = mended(text) if not text.isascii() or "\\x" in text else text
+    low = folded(low)
+    low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
+    return f" {' '.join(_WORD.findall(low))} "
+
+
+def folded(text: str) -> str:
+    """`text` in lower case and without accents."""
+    low = text.lower()
+    return low if low.isascii() else _without_accents(low)
+
+
+@lru_cache(maxsize=32768)
+def _blanked(word: str) -> str:
+    if _PLAIN.fullmatch(word):
+        return word
+    if len(word) > _LONGEST and word.isascii():
+        return "{id}"
+    if found := _SCHEME.search(word):
+        return word[: found.end()] + _blanked_link(word[found.end() :])
+    for pattern, blank in _BLANKS:
+        word = pattern.sub(lambda found, blank=blank: _unless_a_list(found[0], blank), word)  # type: ignore[misc]
+    return _by_parts(word)
+
+
+def _unless_a_list(name: str, blank: str) -> str:
+    if blank != "{host}":
+        return blank
+    for label in reversed(name.lower().split(".")):
+        if label in _LISTS:
+            return label
+    return blank
+
+
+def _by_parts(word: str) -> str:
+    """Blank the ids and counts of a word around the blanks that it already has."""
+    marks = _MARK.findall(word)
+    rest = [_RUN.sub(lambda found: _run(found[0]), part) for part in _MARK.split(word)]
+    return rest[0] + "".join(mark + part for mark, part in zip(marks, rest[1:], strict=True))
+
+
+def _run(run: str) -> str:
+    if _ENHANCED.fullmatch(run):
+        return run
+    return ".".join(map(_label, run.split(".")))
+
+
+def _label(run: str) -> str:
+    if _STATUS.fullmatch(run) or _NAMED.fullmatch(run):
+        return run
+    digits = sum(map(str.isdigit, run))
+    if not digits:
+        return "{id}" if _looks_random(run) else run
+    if digits == len(run):
+        return "{number}"
+    if re.fullmatch(r"\d+(?:\.\d+)?[A-Za-z]{1,7}", run):  # 25MB, 30min
+        return "{number}" + run.lstrip("0123456789.")
+    if len(run) >= 8 or digits >= 4:
+        return "{id}"
+    return run
+
+
+def _looks_random(run: str) -> bool:
+    changes = sum(left.islower() != right.islower() for left, right in pairwise(run))
+    return len(run) >= 12 and changes >= 5
+
+
+def _blanked_link(link: str) -> str:
+    """The host and path of a link stay, for they are the same in every such reply; what varies is blanked."""
+    host, mark, rest = link.partition("/")
+    rest = re.sub(r"\d{1,3}(?:\.\d{1,3}){3}", "{ip}", rest)
+    rest = re.sub(r"[^/?&=#\s{}]*@[^/?&=#\s{}]*", "{address}", rest)
+    return host + mark + re.sub(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*", _link_part, rest)
+
+
+def _link_part(found: re.Match[str]) -> str:
+    part = found[0]
+    return part if len(part) <= 8 and not part.isdigit() else "{id}"
+
+
+_SIMPLER = str.maketrans(
+    {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "‘": "'", "‐": "-"}
+)
+
+
+def _without_accents(text: str) -> str:
+    """Letters without the marks on them; the sound marks of Japanese are part of the letter and stay."""
+    apart = unicodedata.normalize("NFD", text.translate(_SIMPLER))
+    return unicodedata.normalize("NFKC", "".join(letter for letter in apart if not "\u0300" <= letter <= "\u036f"))
