@@ -15,7 +15,7 @@ MAX_REPLY = 32 * 1024
 """Octets: sixteen times the line of RFC 5321 section 4.5.3.1.5, and room for any EHLO."""
 
 _CODES = {b"%d" % code: code for code in range(200, 600)}
-_SPACE, _HYPHEN, _CR, _LF = b" -\r\n"
+_MARKS = (b" ", b"-", b"\r", b"\n")
 
 
 class Answer(NamedTuple):
@@ -46,25 +46,28 @@ class Answer(NamedTuple):
 
 
 class Answers:
-    """Cuts answers off a stream of octets; each line is read once, however slowly it drips in."""
+    """Cuts answers off a stream of octets; each line is read once, however slowly they drip in."""
 
-    __slots__ = ("_code", "_octets", "_start")
+    __slots__ = ("_begin", "_code", "_octets", "_start")
 
     def __init__(self) -> None:
-        self._octets = bytearray()
-        self._start = 0  # where the first line begins that was not read yet
-        self._code: int | None = None  # of the lines read so far
+        self._octets = b""
+        self._begin = 0  # of the reply that is being read
+        self._start = 0  # of its first line that was not read yet
+        self._code: int | None = None  # of its lines so far
 
     def __bool__(self) -> bool:
         """Octets are left that are no whole answer yet."""
-        return bool(self._octets)
+        return self._begin < len(self._octets)
 
     def feed(self, octets: bytes) -> None:
-        self._octets += octets
+        rest = self._octets[self._begin :]
+        self._octets = rest + octets if rest else octets
+        self._start -= self._begin
+        self._begin = 0
 
     def clear(self) -> None:
-        self._octets.clear()
-        self._start, self._code = 0, None
+        self._octets, self._begin, self._start, self._code = b"", 0, 0, None
 
     def take(self) -> Answer | None:
         """The next whole answer, or None while there is none.
@@ -74,39 +77,32 @@ class Answers:
         """
         octets = self._octets
         while (end := octets.find(b"\n", self._start)) >= 0:
-            if end - self._start > MAX_LINE or end >= MAX_REPLY:
-                raise garbage("a reply that is too long")
             start, self._start = self._start, end + 1
-            if self._code is None and bytes(octets[start:end]) in (b"", b"\r"):
-                continue  # an empty line before a reply hides nothing
-            if self._last(start):
-                answer = Answer(self._code or 0, bytes(octets[: end + 1]).lstrip(b"\r\n"))
-                del octets[: end + 1]
-                self._start, self._code = 0, None
+            if end - start > MAX_LINE or end - self._begin >= MAX_REPLY:
+                raise garbage("a reply that is too long")
+            if self._code is None and octets[start:end] in (b"", b"\r"):
+                self._begin = self._start  # an empty line before a reply hides nothing
+            elif self._is_last(start):
+                answer = Answer(self._code or 0, octets[self._begin : end + 1])
+                self._begin, self._code = end + 1, None
                 return answer
-        if len(octets) - self._start > MAX_LINE or len(octets) > MAX_REPLY:
+        if len(octets) - self._start > MAX_LINE or len(octets) - self._begin > MAX_REPLY:
             raise garbage("a reply that is too long")
-        if self._code is None and self._start:
-            del octets[: self._start]
-            self._start = 0
         return None
 
-    def _last(self, start: int) -> bool:
+    def _is_last(self, start: int) -> bool:
         """Whether the line at `start` ends its reply."""
-        code = _CODES.get(bytes(self._octets[start : start + 3]))
-        mark = self._octets[start + 3] if code is not None else 0
-        if mark not in (_SPACE, _HYPHEN, _CR, _LF):
-            raise garbage(f"no SMTP reply: {_shown(self._octets[start : start + 80])}")
+        octets = self._octets
+        code, mark = _CODES.get(octets[start : start + 3]), octets[start + 3 : start + 4]
+        if code is None or mark not in _MARKS:
+            line = octets[start : start + 80].split(b"\n")[0]
+            raise garbage(f"no SMTP reply: {clean(line.decode('utf-8', 'surrogateescape'))}")
         if self._code is not None and code != self._code:
             raise garbage(f"one reply with two codes: {self._code} and {code}")
         self._code = code
-        return mark != _HYPHEN
+        return mark != b"-"
 
 
 def garbage(text: str) -> SMTPResponseException:
     """What came is no answer, or none to what was asked."""
     return SMTPResponseException(-1, text)
-
-
-def _shown(octets: bytearray) -> str:
-    return clean(octets.split(b"\n")[0].decode("utf-8", "surrogateescape"))
