@@ -9,19 +9,23 @@ from math import inf
 
 CALM_MESSAGES = 400.0
 CALM_SECONDS = 30.0
-MOST_TRUST = 4
+MOST_TRUST = 3
 """How long a dial stays under its wall before it tries beyond: both, doubled for each time the wall was met again."""
 
 NEAR = 0.97
 BACK = 0.85
-STEP = 0.02
-PAST = 1.3
-"""As shares of the wall: where it is safe to stay; where to fall back to, so that the site's patience grows again; the
-steps of a trial; and what must be reached for the wall to be forgotten."""
+"""As shares of the wall: where it is safe to stay, and where to fall back to, so that the site's patience grows again."""
+
+STEPS = (1.02, 1.04, 1.06, 1.08, 1.1, 1.12, 1.18, 1.24, 1.3)
+STRIDE = 1.15
+"""A trial beyond the wall, in shares of it, and how it goes on after that: by then the wall is not where it was."""
 
 WIDEN = 1.5
-DOUBLE, CREEP = 2.0, 1.15
+DOUBLE, CREEP = 2.0, 1.25
 """How the window is raised while no wall is known; and the rate, before the first refusal and after it."""
+
+_PRIOR = 4.0
+"""Attempts that what is known already counts for, against those that were just made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,21 @@ class Dial:
         return replace(self, value=value, calm=0.0, calm_since=now)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What a round's attempts say about a rate that was refused: `refused` of them, `after`: taken since the first
+    refusal, `taken`: in all. Before the first one a site may have lived on credit, so those say less."""
+
+    refused: float
+    after: float
+    taken: float
+
+    def share(self, expected: float) -> float:
+        """The share that is refused at this rate, from what was seen and what is `expected`."""
+        seen = max(0.0, self.refused - 1)
+        return (_PRIOR * expected + seen) / (_PRIOR + seen + self.after)
+
+
 def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     """After a round in which the rate was the limit and nothing was refused."""
     if dial.value >= ceiling:
@@ -60,28 +79,29 @@ def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     if dial.searching:
         return dial.turned(min(ceiling, dial.value * dial.growth), now)
     near = NEAR * dial.wall
-    if dial.value < near * 0.995 and not dial.tries:
-        return dial.turned(min(ceiling, near, dial.value + (near - dial.value) * 0.6), now)
+    if dial.value < near * 0.999 and not dial.tries:
+        return dial.turned(min(ceiling, near), now)
     if not dial.tries and dial.patient(now):
         return dial.stay(taken)
-    value = min(ceiling, dial.wall * (1 + STEP * (dial.tries + 1)))
-    if value >= PAST * dial.wall:
-        return Dial(value=value, calm_since=now, growth=CREEP)
-    return replace(dial.turned(value, now), tries=dial.tries + (1 if dial.tries < 6 else 3))
+    if dial.tries < len(STEPS):
+        return replace(dial.turned(min(ceiling, dial.wall * STEPS[dial.tries]), now), tries=dial.tries + 1)
+    value = min(ceiling, dial.value * STRIDE)
+    return replace(dial.turned(value, now), wall=value / STRIDE)
 
 
-def cut_rate(dial: Dial, flow: float, share: float, now: float) -> Dial:
-    """After refusals: `share` of the attempts since the first of them, of `flow` attempts a second."""
+def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
+    """After refusals, of `flow` attempts a second."""
     value = min(dial.value, flow)
-    if dial.searching and share >= 1:
+    if dial.searching and not refusals.taken:
         return Dial(value=value * 0.3, calm_since=now, growth=CREEP)
-    if dial.searching and (dial.growth > CREEP or share > 0.6):
-        return Dial(value=value * min(max(1 - share, 0.2), 0.7), calm_since=now, growth=CREEP)
-    if dial.searching or value >= 0.85 * dial.wall:
-        wall = value * min(max(1 - share, 0.8), 0.99)
-        same = not dial.searching and 0.9 < wall / dial.wall < 1.1
-        return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=min(dial.trust + 1, MOST_TRUST) if same else 0)
-    return Dial(value=value * min(max(1 - share, 0.2), BACK), calm_since=now, growth=CREEP)
+    if dial.searching and dial.growth > CREEP:
+        keep = min(max(1 - refusals.share(0.5), 0.2), 0.6)
+        return Dial(value=value * keep, calm_since=now, growth=CREEP)
+    known = min(dial.wall, value)
+    expected = (1 - known / value) / 2 if value > 1.001 * known else 0.08
+    wall = value * (1 - refusals.share(expected))
+    same = not dial.searching and wall > 0.9 * dial.wall
+    return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=min(dial.trust + 1, MOST_TRUST) if same else 0)
 
 
 def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
@@ -95,7 +115,7 @@ def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     if not dial.tries and dial.patient(now):
         return dial.stay(taken)
     value = float(min(ceiling, int(dial.wall + max(1.0, 0.02 * dial.wall) * 2**dial.tries)))
-    if value >= PAST * dial.wall + 2:
+    if value >= 1.3 * dial.wall + 2:
         return Dial(value=value, calm_since=now)
     return replace(dial.turned(value, now), tries=dial.tries + 1)
 

@@ -7,7 +7,7 @@ paper beside this file says why it is as it is.
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 
-from mta.traffic.dial import WIDEN, Dial, cut_rate, cut_window, raise_rate, raise_window
+from mta.traffic.dial import WIDEN, Dial, Refusals, cut_rate, cut_window, raise_rate, raise_window
 from mta.traffic.rule import Rule
 from mta.traffic.tally import Tally, at_least
 
@@ -152,11 +152,9 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
         )
         after = replace(after, per_connection=limit, per_connection_at=now)
     if _too_fast(tally):
-        refused = tally.too_fast + tally.vague
-        share = (refused - 0.5) / (refused + tally.after) if tally.taken else 1.0
         gone = now - max(pace.since, pace.heed_from)
-        flow = 1.1 * tally.heard / gone if gone >= 1 else inf
-        rate = cut_rate(pace.rate, flow, share, now)
+        flow = 1.1 * tally.heard / gone if gone >= 5 and tally.heard >= 20 else inf
+        rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
         rate = replace(rate, value=max(rate.value, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))

@@ -16,6 +16,10 @@ _FIRST_GUESS = 0.01
 _WEIGHT = 0.1
 """Of the latest permit, in the moving average of how long one is kept."""
 
+_HASTE = 4
+"""Over an estimated speed, so that a lane that was slow for a moment is not idle for a minute: a job that comes too early
+only asks again."""
+
 _FAR = {True: 3600.0, False: 300.0}
 """Seconds ahead that turns are given out for: by a rate, which is certain, and by an estimate, which may be wrong."""
 
@@ -73,11 +77,15 @@ class Turns:
 
     def place(self, rule: Rule, start: float) -> float:
         """When one more job should come back that does not wait here, not before `start`."""
-        return self.held.take(start, self.speed(rule), _FAR[rule.rate is not None])
+        return self.held.take(start, self._pull(rule), _FAR[rule.rate is not None])
 
     def place_refused(self, rule: Rule, start: float) -> float:
         """The same for one that the site has refused: its pause must not put back those that never went."""
-        return self.refused.take(start, self.speed(rule), _FAR[rule.rate is not None])
+        return self.refused.take(start, self._pull(rule), _FAR[rule.rate is not None])
+
+    def _pull(self, rule: Rule) -> float:
+        """How many jobs a second to call back: what a rate lets through, and more than an estimate says."""
+        return self.speed(rule) * (1 if rule.rate is not None else _HASTE)
 
     def idle(self, now: float) -> bool:
         """Nothing is under way, and nobody who comes now has to wait for what went before."""
