@@ -95,8 +95,8 @@ class Answers:
         octets = self._octets
         code, mark = _CODES.get(octets[start : start + 3]), octets[start + 3 : start + 4]
         if code is None or mark not in _MARKS:
-            line = octets[start : start + 80].split(b"\n")[0]
-            raise garbage(f"no SMTP reply: {clean(line.decode('utf-8', 'surrogateescape'))}")
+            line = octets[start : start + 80].split(b"\n")[0].decode("utf-8", "surrogateescape")
+            raise garbage(clean(f"no SMTP reply: {line}"))
         if self._code is not None and code != self._code:
             raise garbage(f"one reply with two codes: {self._code} and {code}")
         self._code = code

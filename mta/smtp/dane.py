@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import Certificate, DNSName, load_der_x509_certificate
-from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+from cryptography.x509 import (
+    BasicConstraints,
+    Certificate,
+    DNSName,
+    SubjectAlternativeName,
+    load_der_x509_certificate,
+)
+from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 DANE_TA, DANE_EE = 2, 3
 """The only usages that mean anything in SMTP (RFC 7672 section 3.1)."""
@@ -55,12 +61,14 @@ def authenticated(records: Sequence[Tlsa], chain: Sequence[bytes], names: Sequen
 
 
 def _leads_to(anchor: bytes, chain: Sequence[bytes], name: str) -> bool:
-    # Web rules for what must be in a certificate are not DANE's: only path, dates and name count.
+    # The web's rules for what else must be in a certificate are not DANE's.
     lenient = ExtensionPolicy.permit_all()
+    authority = lenient.require_present(BasicConstraints, Criticality.AGNOSTIC, None)
+    server = lenient.require_present(SubjectAlternativeName, Criticality.AGNOSTIC, None)
     try:
         leaf, *between = (load_der_x509_certificate(der) for der in chain)
         builder = PolicyBuilder().store(Store([load_der_x509_certificate(anchor)]))
-        builder = builder.extension_policies(ca_policy=lenient, ee_policy=lenient)
+        builder = builder.extension_policies(ca_policy=authority, ee_policy=server)
         builder.build_server_verifier(DNSName(name)).verify(leaf, between)
     except (ValueError, UnsupportedAlgorithm, VerificationError):
         return False
