@@ -14,16 +14,23 @@ _TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")
 
 def mended(text: str) -> str:
     """`text` with escaped octets as letters, and UTF-8 that was taken for Latin-1 on its way put right."""
-    if "\\x" in text:
-        text = _letters(text)
     if _TWICE.search(text):
-        with suppress(UnicodeError):
-            return text.encode("latin-1").decode("utf-8")
-    return text
+        return _once(text)
+    return _letters(text) if "\\x" in text else text
+
+
+def _once(text: str) -> str:
+    try:
+        raw = b"".join(part.encode("latin-1") for part in _octets(text))
+    except UnicodeEncodeError:
+        return text
+    read = raw.decode("utf-8", "ignore")
+    # What is lost are letters that were cut on their way; many of them would mean that it was no UTF-8 after all.
+    return read if len(raw) - len(read.encode()) <= len(raw) // 20 else text
 
 
 def _letters(text: str) -> str:
-    raw = _octets(text)
+    raw = b"".join(part.encode("latin-1") if len(part) == 1 else part.encode() for part in _octets(text))
     runs = _ESCAPE.findall(text)
     # Octets that stand alone are accented letters of the West; in pairs they are Chinese, which is what the servers
     # that still answer in two-octet sets write.
@@ -36,7 +43,8 @@ def _letters(text: str) -> str:
     return text
 
 
-def _octets(text: str) -> bytes:
+def _octets(text: str) -> list[str]:
+    """The text in pieces, escaped octets as one character each."""
     parts = _ESCAPE.split(text)
     # `split` alternates what is between with the two hexadecimal digits it found.
-    return b"".join(bytes.fromhex(part) if place % 2 else part.encode() for place, part in enumerate(parts))
+    return [chr(int(part, 16)) if place % 2 else part for place, part in enumerate(parts)]

@@ -19,14 +19,11 @@ from feedback.event import (
     timestamp,
 )
 from feedback.log import State
-from feedback.qualification import Code, Qualification, Reason, Type
+from feedback.qualification import Qualification, Reason
+from feedback.qualifier.trouble import expired, rejected
 from mta.attempt import Attempt, Path
 
 _last = msgspec.json.Decoder(Event)
-
-
-ADMIN_FAILURE = Qualification(code=Code.ADMIN_FAILURE, type=Type.IGNORED, reason=Reason.REFUSED, rule="rejected")
-"""What is refused by us, not by anybody's server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +75,7 @@ class Writer:
         """Validity over: code 24, with the last known reason, reply and path."""
         last = _last.decode(state.last_event) if state.last_event else None
         known = last.qualification if last else None
-        reason = Reason(known.reason) if known else Reason.UNREACHABLE
-        qualification = Qualification(code=Code.TIMEOUT, type=Type.IGNORED, reason=reason, rule="expired")
+        qualification = expired(Reason(known.reason) if known else None)
         return self._event(
             state,
             "failed",
@@ -113,7 +109,7 @@ class Writer:
             retry_count=0,
             worker=self.worker,
             cause="rejected",
-            qualification=_qualification(ADMIN_FAILURE),
+            qualification=_qualification(rejected()),
             detail=reason,
             timing=TimingPart(queued_ms=0, smtp_ms=None),
             test=glimpse.get("test", False) is True,

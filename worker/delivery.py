@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
-from feedback.qualifier import Qualifier
 
 from feedback.log import Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
+from feedback.qualifier import Qualifier
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Trouble
 from mta.lane import Lane
 from mta.routing import Routing
@@ -29,7 +29,8 @@ _log = structlog.get_logger("worker.delivery")
 _PATIENCE = 2.0
 """Seconds a job may wait in memory for its permit; what cannot go sooner goes back to the queue."""
 
-_FENCED_PAUSE = 1.0
+_NOT_OURS = (Trouble.FENCED, Trouble.SHUTDOWN)
+_PAUSE = 1.0
 """Seconds until a job is looked at again whose claim was lost, or could not be confirmed, before the final dot."""
 
 
@@ -123,8 +124,8 @@ class Delivery:
         _log_attempt(job, tried, attempt)
         if isinstance(attempt.ending, Delivered):
             return tried, Done(attempt)
-        if isinstance(attempt.ending, Broken) and attempt.ending.trouble is Trouble.FENCED:
-            return state, HeldUntil(now + _FENCED_PAUSE, attempt.text)
+        if isinstance(attempt.ending, Broken) and attempt.ending.trouble in _NOT_OURS:
+            return state, HeldUntil(now + _PAUSE, attempt.text)
         path, domain = attempt.path, job.envelope.domain
         verdict = self.outside.qualifier.qualify(attempt.phase, attempt.ending, path.mx_host, domain)
         delay = asked if asked is not None else retry_delay(tried.attempt, attempt, self.backoff, self.rng)

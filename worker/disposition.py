@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from feedback.event import Cause
-from feedback.qualification import Code, Qualification, Reason, Type, Verdict
+from feedback.qualification import Qualification, Verdict
+from feedback.qualifier.trouble import in_doubt
 from feedback.writer import Failure
 from mta.attempt import Attempt, Broken, Doubtful, Trouble
 from worker.job import OnDoubt
@@ -45,6 +46,8 @@ class HeldUntil:
     why: str
 
 
+_DEAD_WORKER = "a worker died in the act; whether the receiver took the message is unknown"
+
 Disposition = Done | RetryAt | GiveUp | Expired | HeldUntil
 
 
@@ -83,9 +86,5 @@ def weigh_doubt(on_doubt: OnDoubt, resent: bool) -> Disposition | None:
     if on_doubt == "assume_sent":
         return Done(None)
     if on_doubt == "fail" or resent:
-        return GiveUp(Failure(cause="in_doubt", qualification=IN_DOUBT, detail=_DEAD_WORKER))
+        return GiveUp(Failure(cause="in_doubt", qualification=in_doubt(), detail=_DEAD_WORKER))
     return None
-
-
-_DEAD_WORKER = "a worker died in the act; whether the receiver took the message is unknown"
-IN_DOUBT = Qualification(code=Code.TRANSIENT_FAILURE, type=Type.SOFT, reason=Reason.UNREACHABLE, rule="in_doubt")

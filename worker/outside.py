@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from feedback.qualifier import Qualifier
-
 from mta.envelope import Domain, a_form
 from mta.lane import Source
 from mta.routing.cache import Cache

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feedback.log import State
-from feedback.writer import ADMIN_FAILURE, Failure
+from feedback.qualifier.trouble import rejected
+from feedback.writer import Failure
 from mta.attempt import Broken
 from mta.envelope import Envelope
 from mta.lane import Source
@@ -49,4 +50,4 @@ class Preparation:
 
 def impossible(detail: str) -> GiveUp:
     """Refused by us: accepted, then failed with cause `rejected`, bounce code 25."""
-    return GiveUp(Failure(cause="rejected", qualification=ADMIN_FAILURE, detail=detail))
+    return GiveUp(Failure(cause="rejected", qualification=rejected(), detail=detail))

@@ -56,18 +56,16 @@ class Qualifier:
             case Delivered():
                 raise ValueError("a delivered message needs no qualification")
 
-    def rule_for(
-        self, code: int, text: str, phase: Phase, receivers: frozenset[str], without: Rule | None = None
-    ) -> Rule | None:
-        """The rule that decides a canonical text, leaving `without` aside."""
-        return self._matcher.first(question(code, text, phase, receivers), without)
+    def first(self, asked: Question, without: Rule | None = None) -> Rule | None:
+        """The rule that decides a question, leaving `without` aside."""
+        return self._matcher.first(asked, without)
 
     def receivers(self, mx_host: str | None, domain: str | None) -> frozenset[str]:
         """The globs of the pack that fit the receiver."""
         return self._matcher.receivers(mx_host, domain)
 
     def _decide(self, code: int, text: str, phase: Phase, receivers: frozenset[str]) -> Verdict:
-        return self.verdict(self.rule_for(code, text, phase, receivers), code, phase)
+        return self.verdict(self.first(question(code, text, phase, receivers)), code, phase)
 
     def verdict(self, rule: Rule | None, code: int, phase: Phase) -> Verdict:
         """What `rule` says of such a reply; without a rule, that nobody knows."""

@@ -51,7 +51,7 @@ def domains(figures: Figures) -> Table:
     for name, of in list(figures.by_domain.items())[:DOMAINS]:
         counts = (of.accepted, of.in_flight)
         shares = (of.delivered, of.hard, of.soft)
-        flag = Text("look", style="bold red") if of.flagged else ""
+        flag = Text("!", style="bold red") if of.flagged else ""
         table.add_row(Text(name or "(none)"), *map(_count, counts), *map(_percent, shares), flag)
     if (more := len(figures.by_domain) - DOMAINS) > 0:
         table.caption = f"and {more} more"

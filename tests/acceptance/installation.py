@@ -1,5 +1,6 @@
 """An installation as an operator has it: one configuration file, and real processes run on it."""
 
+import base64
 import json
 import os
 import signal
@@ -12,8 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-COMMAND = [sys.executable, "-c", "from worker.command import main; main()"]
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+MAILS = Path(__file__).parents[1] / "mails"
+COMMAND = [str(Path(sys.executable).with_name("campaign-mta"))]
 PATIENCE = 120.0
+
+
+def record(pem: bytes) -> str:
+    """The DKIM key record of a private RSA key (RFC 6376 section 3.6.1)."""
+    public = load_pem_private_key(pem, None).public_key()
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
 
 @dataclass
@@ -22,7 +33,13 @@ class Installation:
 
     folder: Path
     settings: str
+    store: str
+    prefix: str
     _count: int = field(default=0, init=False)
+
+    def route(self, domain: str, port: int) -> None:
+        """Send a domain's mail to a port of this machine. Before the first command."""
+        self.settings += f'[[route]]\ndomain = "{domain}"\nhosts = ["127.0.0.1:{port}"]\n'
 
     @property
     def config(self) -> Path:
@@ -81,3 +98,24 @@ class Installation:
     def logs(self) -> str:
         """The ends of all logs, for whoever reads a failure."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
+
+    def recipients(self, addresses: list[str]) -> Path:
+        """A list of recipients as a file."""
+        file = self.folder / "list.csv"
+        rows = [f"{address},n{number}" for number, address in enumerate(addresses)]
+        file.write_text("\n".join(["email,first_name", *rows]) + "\n", encoding="utf-8")
+        return file
+
+    def send(self, delivery: str, addresses: list[str], *options: str, message: str = "minimal.eml") -> str:
+        """Enqueue a delivery with the command line."""
+        return self.run(
+            "send",
+            *("--delivery", delivery, "--mail-from", "bounce@news.riverside.example"),
+            *("--recipients", str(self.recipients(addresses)), "--message", str(MAILS / message)),
+            *options,
+        )
+
+    def index(self) -> list[dict[str, Any]]:
+        """What the sink took: one entry for each message and recipient."""
+        file = self.folder / "sink" / "index.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

@@ -33,7 +33,7 @@ from worker.sink import Sink
 
 DELIVERY = "demo"
 PATIENCE = 60.0
-VALIDITY = "8s"
+VALIDITY = "12s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,16 @@ factor = 1.5
 domain = "broken.example"
 hosts = ["127.0.0.1:{closed}"]
 [[route]]
-domain = "*.example"
+domain = "demo.example"
+site = "demo"
+hosts = ["127.0.0.1:{port}"]
+[[route]]
+domain = "grey.example"
+site = "grey"
+hosts = ["127.0.0.1:{port}"]
+[[route]]
+domain = "soft.example"
+site = "soft"
 hosts = ["127.0.0.1:{port}"]
 [[dkim]]
 domain = "demo.example"

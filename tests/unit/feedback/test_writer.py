@@ -8,7 +8,8 @@ import pytest
 
 from feedback.event import decode, encode, join, timestamp
 from feedback.qualification import Code, Qualification, Reason, Type
-from feedback.writer import ADMIN_FAILURE, Failure, Writer
+from feedback.qualifier.trouble import rejected
+from feedback.writer import Failure, Writer
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Ending, Path, Phase, Refused, Tls, Trouble
 from mta.reply import Reply
 from tests.samples import FACE, NOW, STATE
@@ -117,7 +118,7 @@ def test_a_test_job_says_so_and_others_do_not() -> None:
 
 
 def test_what_we_refuse_ourselves_has_no_wire_to_tell_of() -> None:
-    failure = Failure(cause="rejected", qualification=ADMIN_FAILURE, detail="pool: unknown")
+    failure = Failure(cause="rejected", qualification=rejected(), detail="pool: unknown")
     event = wire(WRITER.failed(STATE, NOW, failure))
     assert event.keys() == ALWAYS | {"cause", "qualification", "timing", "detail"}
     assert (event["qualification"]["code"], event["timing"]["smtp_ms"], event["detail"]) == (25, None, "pool: unknown")

@@ -69,7 +69,7 @@ def test_the_report_is_readable_and_takes_no_orders_from_names() -> None:
     text = captured.get()
     assert "98.00 %" in text
     assert "user unknown" in text
-    assert "look" in text
+    assert "!" in text
     assert "[bold]x" in text
     assert "[red]" in text
 
