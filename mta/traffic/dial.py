@@ -31,7 +31,8 @@ _PRIOR = 4.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
     """`wall` is what the site was last found to allow; inf: not known. `calm` counts messages, `calm_since` dates the
-    last turn. `tries`: steps of the present trial beyond the wall. `growth`: the factor while there is no wall."""
+    last turn. `tries`: steps of the present trial beyond the wall. `growth`: the factor while there is no wall.
+    `cuts`: how often it was cut since the last clean round."""
 
     value: float
     wall: float = inf
@@ -40,6 +41,7 @@ class Dial:
     trust: int = 0
     tries: int = 0
     growth: float = DOUBLE
+    cuts: int = 0
 
     @property
     def searching(self) -> bool:
@@ -51,25 +53,27 @@ class Dial:
         return self.calm < CALM_MESSAGES * more or now - self.calm_since < CALM_SECONDS * more
 
     def stay(self, taken: float) -> "Dial":
-        return replace(self, calm=self.calm + taken)
+        return replace(self, calm=self.calm + taken, cuts=0)
 
     def turned(self, value: float, now: float) -> "Dial":
-        return replace(self, value=value, calm=0.0, calm_since=now)
+        return replace(self, value=value, calm=0.0, calm_since=now, cuts=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
     """What a round's attempts say about a rate that was refused: `refused` of them, `after`: taken since the first
-    refusal, `taken`: in all. Before the first one a site may have lived on credit, so those say less."""
+    refusal, `taken`: in all."""
 
     refused: float
     after: float
     taken: float
 
-    def share(self, expected: float) -> float:
-        """The share that is refused at this rate, from what was seen and what is `expected`."""
-        seen = max(0.0, self.refused - 1)
-        return (_PRIOR * expected + seen) / (_PRIOR + seen + self.after)
+    def share(self, expected: float, spent: bool) -> float:
+        """The share that is refused at this rate, from what was seen and what is `expected`. Before its first refusal a
+        site may have lived on credit, so only what came after counts, unless the credit was `spent` before."""
+        seen = self.refused if spent else max(0.0, self.refused - 1)
+        passed = self.taken if spent else self.after
+        return (_PRIOR * expected + seen) / (_PRIOR + seen + passed)
 
 
 def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
@@ -91,17 +95,18 @@ def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
 
 def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
     """After refusals, of `flow` attempts a second."""
-    value = min(dial.value, flow)
-    if dial.searching and not refusals.taken:
-        return Dial(value=value * 0.3, calm_since=now, growth=CREEP)
+    value, spent, cuts = min(dial.value, flow), dial.cuts > 0, dial.cuts + 1
+    if dial.searching and spent and not refusals.taken:
+        return Dial(value=value * 0.3, calm_since=now, growth=CREEP, cuts=cuts)
     if dial.searching and dial.growth > CREEP:
-        keep = min(max(1 - refusals.share(0.5), 0.2), 0.6)
-        return Dial(value=value * keep, calm_since=now, growth=CREEP)
+        keep = min(max(1 - refusals.share(0.5, spent), 0.2), 0.6)
+        return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     known = min(dial.wall, value)
-    expected = (1 - known / value) / 2 if value > 1.001 * known else 0.08
-    wall = value * (1 - refusals.share(expected))
+    expected = (1 - known / value) / 2 if value > 1.001 * known else min(0.1 * cuts, 0.4)
+    wall = value * (1 - refusals.share(expected, spent))
     same = not dial.searching and wall > 0.9 * dial.wall
-    return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=min(dial.trust + 1, MOST_TRUST) if same else 0)
+    trust = min(dial.trust + 1, MOST_TRUST) if same else 0
+    return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=trust, cuts=cuts)
 
 
 def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:

@@ -37,6 +37,8 @@ class Tally:
     why: str = ""
 
     def add(self, other: "Tally") -> None:
+        if self.too_fast:
+            self.after += other.taken - other.after
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.used_up = min(self.used_up, other.used_up)

@@ -129,13 +129,13 @@ class Adaptive:
         return now + (REFRESH if wants else LEASE)
 
     def _apply(self, lane: LaneRun, part: Part) -> None:
-        fresh = lane.window == 0 and part.window > 0
-        lane.window, lane.rate, lane.per_connection = part.window, part.rate or 1e-9, part.per_connection
+        now, slower = self._engine.now, part.rate < lane.rate
+        lane.window, lane.rate, lane.per_connection = part.window, max(part.rate, 1e-9), part.per_connection
         lane.closed_until = part.closed_until
-        if fresh:
-            lane.free_at = max(lane.free_at, self._engine.now)
-        if lane.rate > 1e-9:
-            lane.free_at = min(lane.free_at, self._engine.now + 1 / lane.rate)
+        if slower:
+            lane.free_at = max(lane.free_at, now + 1 / lane.rate)  # what the site let pass on credit is used up
+        elif part.rate:
+            lane.free_at = min(lane.free_at, now + 1 / lane.rate)
         self._engine.trim(lane)
 
 
