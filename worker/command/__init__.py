@@ -147,6 +147,22 @@ def sink(
     raise typer.Exit(run(Place(host=host, port=port, store=store, certificate=tls_cert, key=tls_key), json))
 
 
+@app.command("simulate")
+def simulate_command(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml")],
+    controller: Annotated[
+        list[str] | None,
+        typer.Option("--controller", metavar="NAME", help="adaptive, static, postfix or kumomta; repeatable."),
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Run the traffic control against modelled receiving sites in virtual time."""
+    from worker.command.simulate import run
+
+    raise typer.Exit(run(scenario, controller or ["adaptive"], json))
+
+
 dkim = typer.Typer(
     help="Make a signing key, print its DNS record, compare with what is published.", no_args_is_help=True
 )
