@@ -11,24 +11,14 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-import trustme
-
 from tests.conformance.corpus import corpus
 from tests.conformance.run import RECORDS, Row, run
-from tests.conformance.servers import SERVERS
+from tests.conformance.servers import SERVERS, certificate
 from tests.conformance.verifiers import NAMES, verifiers
 
 RESULT = Path(__file__).parents[2] / "build" / "conformance.json"
 
-_TITLES = ("server", "TLS", "mails", "sent", "identical", *NAMES, "refused as expected", "faults")
-
-
-def certificate(folder: Path) -> Path:
-    """A private key with its certificates, as servers want it."""
-    issued = trustme.CA().issue_cert("mx.receiver.example", "127.0.0.1", key_type=trustme.KeyType.RSA)
-    path = folder / "tls.pem"
-    issued.private_key_and_cert_chain_pem.write_to_path(str(path))
-    return path
+_TITLES = ("server", "TLS", "mails", "sent", "identical", *NAMES, "refused", "changed", "faults")
 
 
 async def whole(names: list[str]) -> list[Row]:
@@ -66,6 +56,7 @@ def _cells(row: Row) -> list[str]:
         str(row.identical),
         *verified,
         str(row.refused),
+        str(row.changed),
         str(len(row.faults)),
     ]
 
