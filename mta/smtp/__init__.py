@@ -31,8 +31,8 @@ class Mail:
     """One message to relay.
 
     `compose` gives the signed octets in a form the server can take (7-bit where it must be), CRLF line ends, ending in
-    CRLF, no line over 998 octets; or says why there is no such form. It is called when the session is ready for it, and
-    again only if a second host offers less. `test`: stop after RCPT TO.
+    CRLF, no line over 998 octets; or says why there is no such form. It is called when the session is ready for it, or is
+    about to be, and again only if a second host offers less. `test`: stop after RCPT TO.
     """
 
     envelope: Envelope

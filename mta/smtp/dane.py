@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -44,8 +45,8 @@ class Tlsa:
         return self.octets == (subject if digest is None else digest(subject).digest())
 
 
-def authenticated(records: Sequence[Tlsa], chain: Sequence[bytes], names: Sequence[str]) -> bool:
-    """Whether the server's `chain` (DER, its own certificate first) is good by `records`.
+def authenticated(records: Sequence[Tlsa], chain: Sequence[bytes], names: Sequence[str], now: datetime) -> bool:
+    """Whether the server's `chain` (DER, its own certificate first) is good by `records` at the time `now`.
 
     A DANE-EE record vouches for the server's certificate whatever else is in it; under a DANE-TA record the chain must
     lead to the certificate it names, be in date, and carry one of `names` (RFC 7672 sections 3.1.1 and 3.1.2).
@@ -57,17 +58,17 @@ def authenticated(records: Sequence[Tlsa], chain: Sequence[bytes], names: Sequen
     anchors = [der for der in chain if any(record.usage == DANE_TA and record.names(der) for record in records)] + [
         record.octets for record in records if record.usage == DANE_TA and record.selector == record.matching == 0
     ]
-    return any(_leads_to(anchor, chain, name) for anchor in anchors for name in names)
+    return any(_leads_to(anchor, chain, name, now) for anchor in anchors for name in names)
 
 
-def _leads_to(anchor: bytes, chain: Sequence[bytes], name: str) -> bool:
+def _leads_to(anchor: bytes, chain: Sequence[bytes], name: str, now: datetime) -> bool:
     # The web's rules for what else must be in a certificate are not DANE's.
     lenient = ExtensionPolicy.permit_all()
     authority = lenient.require_present(BasicConstraints, Criticality.AGNOSTIC, None)
     server = lenient.require_present(SubjectAlternativeName, Criticality.AGNOSTIC, None)
     try:
         leaf, *between = (load_der_x509_certificate(der) for der in chain)
-        builder = PolicyBuilder().store(Store([load_der_x509_certificate(anchor)]))
+        builder = PolicyBuilder().store(Store([load_der_x509_certificate(anchor)])).time(now)
         builder = builder.extension_policies(ca_policy=authority, ee_policy=server)
         builder.build_server_verifier(DNSName(name)).verify(leaf, between)
     except (ValueError, UnsupportedAlgorithm, VerificationError):

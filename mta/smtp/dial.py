@@ -131,7 +131,7 @@ async def _connect(call: Call, address: str) -> Wire | OSError:
 
 
 def _unconnected(fault: OSError, path: Path) -> Undialled:
-    if isinstance(fault, TimeoutError) and fault.errno is None:
+    if isinstance(fault, TimeoutError):
         text = f"no connection to {path.remote_ip} in time"
         return Undialled(Ended(Phase.CONNECT, Broken(Trouble.TIMEOUT, text)), path, dead=True)
     why = fault.strerror or str(fault)

@@ -100,8 +100,8 @@ class Opening:
             return fault.message
         except ssl.SSLCertVerificationError as fault:
             return fault.verify_message
-        except OSError as fault:  # alerts (ssl.SSLError is one), resets
-            return clean(fault.strerror or str(fault))
+        except (OSError, ValueError) as fault:  # alerts (ssl.SSLError), resets; a name that can be in no certificate
+            return clean(str(fault))
         if self.wire.transport is None:
             return "the connection was lost"
         match established(cast(ssl.SSLObject, self.wire.transport.get_extra_info("ssl_object")), security):

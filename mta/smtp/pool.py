@@ -95,6 +95,7 @@ class Pool:
         """Host after host while nothing is said about the mail; how the last one ended."""
         hosts = self._hosts.in_order(way.route.hosts, monotonic())[:_MAX_HOSTS]
         ended, path, banner_time, lost = _NO_HOST, Path(site=way.lane.site), None, 0
+        told: Session | None = None  # the one that said 421 when this mail came
         while hosts:
             found = await self._session(way, Wish(hosts, way.need, way.rule, alone=lost >= _MAX_LOST), letter)
             if isinstance(found, Closing):
@@ -107,7 +108,11 @@ class Pool:
                 ended = await self._transact(way, found, letter, intend)
                 if ended.untouched and kept:
                     lost += 1  # the server had hung up in the meantime: no attempt yet
+                    told = found if ended.closing else told
                     continue
+                if told is not None and told.host == found.host and not ended.closing:
+                    # It takes mail, so it was about the connection.
+                    self._hosts.closed_after(told.host, max(told.done, 1), monotonic())
             if not ended.elsewhere:
                 break
             hosts = tuple(other for other in hosts if other != host)
@@ -115,10 +120,7 @@ class Pool:
 
     async def _transact(self, way: _Way, session: Session, letter: Letter, intend: Intend) -> Ended:
         try:
-            ended = await session.transact(letter, way.rule.timeouts, intend)
-            if ended.closing and ended.untouched and session.done:
-                self._hosts.closed_after(session.host, session.done, monotonic())
-            return ended
+            return await session.transact(letter, way.rule.timeouts, intend)
         finally:
             self._give_back(way, session)
 

@@ -125,7 +125,7 @@ class Wire(SMTPProtocol):
 
     def flush(self) -> None:
         """Send what was written now."""
-        if self._out and self.fault is None:
+        if self._out and self.fault is None and self.is_connected:
             super().write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
 

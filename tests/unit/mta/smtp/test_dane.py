@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from mta.smtp.dane import DANE_EE, DANE_TA, Tlsa, authenticated
+from mta.smtp import dane
+from mta.smtp.dane import DANE_EE, DANE_TA, Tlsa
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 HOST = "mx1.example"
 
 
@@ -57,6 +58,10 @@ LEAF = issue(HOST, BETWEEN)
 CHAIN = [LEAF.der, BETWEEN.der, AUTHORITY.der]
 EXPIRED = issue(HOST, BETWEEN, age_days=60)
 STRANGER = issue(HOST)
+
+
+def authenticated(records: list[Tlsa], chain: list[bytes], names: list[str]) -> bool:
+    return dane.authenticated(records, chain, names, NOW)
 
 
 def record(usage: int, issued: Issued, selector: int, matching: int) -> Tlsa:
