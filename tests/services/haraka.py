@@ -85,3 +85,5 @@ def _furnish(folder: Path, port: int, pem: Path | None) -> None:
     if pem is not None:
         for part in ("tls_key.pem", "tls_cert.pem"):
             shutil.copy(pem, config / part)
+        # RFC 7919's ffdhe2048. Haraka would have parameters made, which takes a core for a minute and outlives it.
+        shutil.copy(SCRIPTS / "dhparams.pem", config)
