@@ -21,7 +21,7 @@ def mended(text: str) -> str:
 
 def _once(text: str) -> str:
     try:
-        raw = b"".join(part.encode("latin-1") for part in _octets(text))
+        raw = _octets(text, "latin-1")
     except UnicodeEncodeError:
         return text
     read = raw.decode("utf-8", "ignore")
@@ -30,21 +30,17 @@ def _once(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    raw = b"".join(part.encode("latin-1") if len(part) == 1 else part.encode() for part in _octets(text))
-    runs = _ESCAPE.findall(text)
+    raw = _octets(text, "utf-8")
     # Octets that stand alone are accented letters of the West; in pairs they are Chinese, which is what the servers
     # that still answer in two-octet sets write.
-    alone = len(_ALONE.findall(text))
-    for encoding in (
-        ("utf-8", "cp1252", "latin-1") if alone * 2 > len(runs) else ("utf-8", "gb18030", "cp1252", "latin-1")
-    ):
+    western = len(_ALONE.findall(text)) * 2 > len(_ESCAPE.findall(text))
+    for encoding in ("utf-8", "cp1252", "latin-1") if western else ("utf-8", "gb18030", "cp1252", "latin-1"):
         with suppress(UnicodeError):
             return raw.decode(encoding)
     return text
 
 
-def _octets(text: str) -> list[str]:
-    """The text in pieces, escaped octets as one character each."""
+def _octets(text: str, encoding: str) -> bytes:
     parts = _ESCAPE.split(text)
     # `split` alternates what is between with the two hexadecimal digits it found.
-    return [chr(int(part, 16)) if place % 2 else part for place, part in enumerate(parts)]
+    return b"".join(bytes.fromhex(part) if place % 2 else part.encode(encoding) for place, part in enumerate(parts))

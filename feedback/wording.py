@@ -111,6 +111,8 @@ def _run(run: str) -> str:
 def _label(run: str) -> str:
     if _STATUS.fullmatch(run) or _NAMED.fullmatch(run):
         return run
+    if _STATUS.match(run) and run[3:4] == "-":  # 550-User unknown
+        return run[:4] + _label(run[4:])
     digits = sum(map(str.isdigit, run))
     if not digits:
         return "{id}" if _looks_random(run) else run
@@ -124,8 +126,9 @@ def _label(run: str) -> str:
 
 
 def _looks_random(run: str) -> bool:
-    changes = sum(left.islower() != right.islower() for left, right in pairwise(run))
-    return len(run) >= 12 and changes >= 5
+    """More capitals inside than CamelCase has."""
+    rises = sum(left.islower() and right.isupper() for left, right in pairwise(run))
+    return len(run) >= 12 and rises * 5 >= len(run)
 
 
 def _blanked_link(link: str) -> str:
