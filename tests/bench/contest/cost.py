@@ -6,6 +6,7 @@ processes below those started in it; a child that ended without being waited for
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -48,9 +49,38 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def machine() -> float:
+    """Processor seconds that the whole machine has used, whoever for."""
+    user, nice, system, _, _, interrupts, soft, stolen = (
+        int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+    )
+    return (user + nice + system + interrupts + soft + stolen) / _TICK
+
+
 def memory(pids: list[int]) -> float:
     """MB resident, what processes share counted once (proportional set size)."""
     return sum(map(_share, pids)) / 1000
+
+
+@contextmanager
+def watched(own: Group, backing: Group) -> Iterator[list[float]]:
+    """The greatest memory in MB, looked at once a second: of `own` processes, and of both groups."""
+    peak, ended = [0.0, 0.0], threading.Event()
+
+    def look() -> None:
+        while True:
+            mine = memory(own.pids())
+            peak[:] = max(peak[0], mine), max(peak[1], mine + memory(backing.pids()))
+            if ended.wait(1):
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Cgroup:

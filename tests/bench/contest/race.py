@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,8 @@ class Result:
     """One measured run. `rate`: messages/s; processor time in ms per message; memory in MB at its peak.
 
     `cpu_ms` and `peak_mb` are of the contestant's own processes; `backing_ms` of its broker and store, `feeding_ms` of
-    smtp-source or the publisher, `sink_ms` of the receiver.
+    smtp-source or the publisher, `sink_ms` of the receiver. `others` is the share of the machine's processors that
+    went elsewhere meanwhile: with more than a little of it, rates are worth less than they seem.
     """
 
     rate: float
@@ -38,6 +38,7 @@ class Result:
     sink_ms: float
     peak_mb: float
     peak_mb_all: float
+    others: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +140,23 @@ def measure(running: Running, ground: Ground, sink_group: cost.Group, receiver: 
     """One run."""
     feed = running.feed(load)
     groups = (ground.own, ground.backing, ground.feeding, sink_group)
-    already, used = receiver.count, [each.cpu() for each in groups]
-    with _watched(ground) as peak:
+    already, used, busy = receiver.count, [each.cpu() for each in groups], cost.machine()
+    with cost.watched(ground.own, ground.backing) as peak:
         began = time.monotonic()
         feed.go()
         took = _arrival(receiver, already, load.count) - began
         _quiet(ground)
+        whole, busy = time.monotonic() - began, cost.machine() - busy
+        spent = [each.cpu() - was for each, was in zip(groups, used, strict=True)]
     if took < 0:
         return Failed(f"stopped after {receiver.count - already} of {load.count}: {running.told()}")
     if fault := running.check(load):
         return Failed(fault)
+    until(lambda: feed.ended() is not None, "whoever feeds it to end")
     if (surplus := receiver.count - already - load.count) or feed.ended() != 0:
-        return Failed(f"{surplus} mails too many, or not all were taken ({feed.ended()})")
-    own, backing, feeding, sinking = (
-        (each.cpu() - was) * 1000 / load.count for each, was in zip(groups, used, strict=True)
-    )
-    return Result(load.count / took, own, backing, feeding, sinking, peak[0], peak[1])
+        return Failed(f"{surplus} mails too many, or not all were taken (exit code {feed.ended()})")
+    others = max(0.0, busy - sum(spent)) / whole / cost.cores()
+    return Result(load.count / took, *(seconds * 1000 / load.count for seconds in spent), peak[0], peak[1], others)
 
 
 def _arrival(receiver: Sink, already: int, count: int) -> float:
@@ -177,24 +179,3 @@ def _quiet(ground: Ground) -> None:
         time.sleep(_QUIET_SECONDS)
         if ground.own.cpu() + ground.backing.cpu() - before < _QUIET * _QUIET_SECONDS:
             return
-
-
-@contextmanager
-def _watched(ground: Ground) -> Iterator[list[float]]:
-    """The greatest memory in MB: own processes', and with broker and store. Looked at once a second."""
-    peak, ended = [0.0, 0.0], threading.Event()
-
-    def look() -> None:
-        while True:
-            own = cost.memory(ground.own.pids())
-            peak[:] = max(peak[0], own), max(peak[1], own + cost.memory(ground.backing.pids()))
-            if ended.wait(1):
-                return
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        ended.set()
-        thread.join()

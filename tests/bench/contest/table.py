@@ -61,6 +61,7 @@ class Row:
             "sink_ms": round(self.median("sink_ms"), 3),
             "peak_mb": round(self.median("peak_mb"), 1),
             "peak_mb_all": round(self.median("peak_mb_all"), 1),
+            "others": round(self.median("others"), 3),
             "rounds": len(self.good),
         }
 
@@ -73,6 +74,10 @@ def show(console: Console, rows: Sequence[Row], rounds: int) -> None:
             if row.why:
                 console.print(f"{row.contestant.name}: {row.why}", markup=False, highlight=False)
         console.print()
+    console.print(
+        "CPU in ms per mail: the contestant's own processes; with broker and store; of what fed it; of the receiver. "
+        "Memory is proportional\nset size. Others: the share of the machine that went to processes outside the race.\n"
+    )
     durable = {row.contestant.name: row.contestant.durable for row in rows}
     console.print("On disk before a mail is acknowledged to whoever handed it over:")
     for name, what in durable.items():
@@ -84,7 +89,7 @@ def _course(load: Load, rows: Sequence[Row], rounds: int) -> Table:
     title = f"{load.count:,} mails of {load.size // 1000} kB to {towards}, medians of {rounds}"
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     best = max((row.median("rate") for row in rows if row.good and _signing_peer(row)), default=None)
-    for name in ("", "signed", "mails/s", "lowest-highest", "to best peer", "CPU ms", "with broker, store", "feeding", "sink", "peak MB", "with all"):  # fmt: skip
+    for name in ("", "signed", "mails/s", "lowest-highest", "to best peer", "CPU ms", "with broker, store", "feeding", "sink", "peak MB", "with all", "others"):  # fmt: skip
         table.add_column(name, justify="left" if name in ("", "signed") else "right")
     for row in rows:
         table.add_row(row.contestant.name, "RSA-2048" if row.contestant.signed else "no", *_figures(row, best))
@@ -105,6 +110,7 @@ def _figures(row: Row, best: float | None) -> list[str]:
         f"{row.median('sink_ms'):.2f}",
         f"{row.median('peak_mb'):,.0f}",
         f"{row.median('peak_mb_all'):,.0f}",
+        f"{row.median('others'):.0%}",
     ]
 
 
