@@ -9,16 +9,18 @@ from math import inf
 
 CALM_MESSAGES = 400.0
 CALM_SECONDS = 30.0
-MOST_TRUST = 3
-"""How long a dial stays under its wall before it tries beyond: both, doubled for each time the wall was met again."""
+DOUBT, MOST_TRUST = -2, 3
+"""How long a dial stays under its wall before it tries beyond: both, doubled for each time the wall was met again, from a
+quarter for a wall that was found in passing."""
 
 NEAR = 0.97
 BACK = 0.85
 """As shares of the wall: where it is safe to stay, and where to fall back to, so that the site's patience grows again."""
 
 STEPS = (1.02, 1.04, 1.06, 1.08, 1.1, 1.12, 1.18, 1.24, 1.3)
-STRIDE = 1.15
-"""A trial beyond the wall, in shares of it, and how it goes on after that: by then the wall is not where it was."""
+BOLD, STRIDE = 3, 1.15
+"""A trial beyond the wall, in shares of it; the step that one begins with at a doubtful wall; and how it goes on after the
+last: by then the wall is not where it was."""
 
 WIDEN = 1.5
 DOUBLE, CREEP = 2.0, 1.25
@@ -87,8 +89,9 @@ def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
         return dial.turned(min(ceiling, near), now)
     if not dial.tries and dial.patient(now):
         return dial.stay(taken)
-    if dial.tries < len(STEPS):
-        return replace(dial.turned(min(ceiling, dial.wall * STEPS[dial.tries]), now), tries=dial.tries + 1)
+    tries = max(dial.tries, BOLD) if dial.trust < 0 else dial.tries
+    if tries < len(STEPS):
+        return replace(dial.turned(min(ceiling, dial.wall * STEPS[tries]), now), tries=tries + 1)
     value = min(ceiling, dial.value * STRIDE)
     return replace(dial.turned(value, now), wall=value / STRIDE)
 
@@ -105,7 +108,7 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
     expected = (1 - known / value) / 2 if value > 1.001 * known else min(0.1 * cuts, 0.4)
     wall = value * (1 - refusals.share(expected, spent))
     same = not dial.searching and wall > 0.9 * dial.wall
-    trust = min(dial.trust + 1, MOST_TRUST) if same else 0
+    trust = min(dial.trust + 1, MOST_TRUST) if same else DOUBT
     return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=trust, cuts=cuts)
 
 

@@ -11,7 +11,7 @@ from mta.traffic.dial import WIDEN, Dial, Refusals, cut_rate, cut_window, raise_
 from mta.traffic.rule import Rule
 from mta.traffic.tally import Tally, at_least
 
-FIRST_RATE = 5.0
+FIRST_RATE = 2.0
 FIRST_WINDOW = 2.0
 LEAST_RATE = 1 / 120
 

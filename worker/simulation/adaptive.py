@@ -129,13 +129,13 @@ class Adaptive:
         return now + (REFRESH if wants else LEASE)
 
     def _apply(self, lane: LaneRun, part: Part) -> None:
-        now, slower = self._engine.now, part.rate < lane.rate
+        now, was = self._engine.now, lane.rate
         lane.window, lane.rate, lane.per_connection = part.window, max(part.rate, 1e-9), part.per_connection
         lane.closed_until = part.closed_until
-        if slower:
-            lane.free_at = max(lane.free_at, now + 1 / lane.rate)  # what the site let pass on credit is used up
-        elif part.rate:
-            lane.free_at = min(lane.free_at, now + 1 / lane.rate)
+        if part.rate and lane.free_at > now:  # the wait that is left, at the new rate
+            lane.free_at = now + min((lane.free_at - now) * was / lane.rate, 1 / lane.rate)
+        if part.rate and part.pace.heed_from > now:  # what the site let pass on credit is used up
+            lane.free_at = max(lane.free_at, now + 1 / lane.rate)
         self._engine.trim(lane)
 
 

@@ -16,7 +16,7 @@ from mta.traffic.rule import Rule
 from mta.traffic.signal import Kind, Signal, signal_of
 from worker.schedule import Backoff, retry_delay
 from worker.simulation.scenario import Scenario, SiteEntry, allotted
-from worker.simulation.site import DOWN, OPENING, TAKEN, Answer, Entrance, Fate
+from worker.simulation.site import DOWN, OPENING, TAKEN, Answer, Entrance, Fate, fate
 
 CATCH_UP = 0.05
 """Seconds a rate may make up for, as in the product's own turns."""
@@ -113,7 +113,6 @@ class Engine:
         self.workers = workers or scenario.workers
         self.now = 0.0
         self.open = self.peak = 0
-        self.rng = Random(f"{scenario.seed}/retries")
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
         self._signals: dict[tuple[int, int], Signal] = {}
@@ -126,13 +125,10 @@ class Engine:
             name=name,
             entry=entry,
             messages=messages,
-            fates=[Fate(rng.random() < entry.bad_recipients) for _ in range(messages)],
+            fates=[fate(entry, rng) for _ in range(messages)],
             tries=[0] * messages,
             ready=deque(range(messages)),
-            entrances=[
-                Entrance(entry, Random(f"{self.scenario.seed}/{name}/{source}"))
-                for source in range(self.scenario.sources)
-            ],
+            entrances=[Entrance(entry) for _ in range(self.scenario.sources)],
         )
 
     def lane(self, worker: int, place: Place, entrance: Entrance) -> LaneRun:
@@ -255,11 +251,17 @@ class Engine:
             self.left -= 1
             return
         place.tries[message] += 1
-        delay = asked if asked is not None else retry_delay(place.tries[message], None, self.control.backoff, self.rng)
+        delay = self._delay(place, message) if asked is None else asked
         due = self.now + delay
         heapq.heappush(place.later, (due, message))
         if place.later[0][1] == message:
             self.at(due, self._return, place)
+
+    def _delay(self, place: Place, message: int) -> float:
+        """By the retry schedule; the dice fall for a message as they fall for every controller."""
+        tries = place.tries[message]
+        dice = Random(f"{self.scenario.seed}/{place.name}/{message}/{tries}")
+        return retry_delay(tries, None, self.control.backoff, dice)
 
     def _return(self, place: Place) -> None:
         """Messages whose time has come are ready again."""

@@ -49,10 +49,20 @@ BLOCKED_AT_MAIL = Answer(Reply(554, "5.7.1 Your client host is blocked"), Phase.
 
 @dataclass(slots=True)
 class Fate:
-    """What is certain about a recipient beforehand, and when the site first heard of it."""
+    """What is certain about a recipient beforehand, so that every controller meets the same: whether it is unknown, and how
+    often it meets a transient error. And when the site first heard of it."""
 
     unknown: bool
+    transient: int = 0
     heard_at: float | None = None
+
+
+def fate(entry: SiteEntry, dice: Random) -> Fate:
+    """The next recipient's."""
+    unknown, transient = dice.random() < entry.bad_recipients, 0
+    while transient < 20 and dice.random() < entry.transient:
+        transient += 1
+    return Fate(unknown, transient)
 
 
 @dataclass(slots=True)
@@ -60,7 +70,6 @@ class Entrance:
     """The site as one egress source meets it."""
 
     entry: SiteEntry
-    dice: Random
     open: int = 0
     peak: int = 0
     blocks: int = 0
@@ -140,7 +149,8 @@ class Entrance:
                 return GREYLISTED
         if fate.unknown:
             return UNKNOWN
-        if self.entry.transient and self.dice.random() < self.entry.transient:
+        if fate.transient:
+            fate.transient -= 1
             return TRANSIENT
         return TAKEN
 
