@@ -5,7 +5,7 @@ paper beside this file says why it is as it is.
 """
 
 from dataclasses import dataclass, field, replace
-from math import ceil, inf
+from math import ceil, exp, inf
 
 from mta.traffic.dial import WIDEN, Dial, Refusals, cut_rate, cut_window, raise_rate, raise_window
 from mta.traffic.rule import Rule
@@ -25,6 +25,11 @@ ROUND, ROUND_TAKEN = 10.0, 15.0
 LONGEST_ROUND = 300.0
 """A round ends after so many seconds and so many messages taken: shorter while the limit is unknown. A lane that sends
 too little for either ends it after the longest, and learns nothing from it."""
+
+MEMORY = 300.0
+WORN, SPENT = 0.06, 0.12
+"""Seconds over which a site's patience is thought to come back; the share of refusals within them from which nothing is
+raised; and from which cuts go deeper."""
 
 BLOCKED_FOR, LONGEST_BLOCK = 1800.0, 4 * 3600.0
 AWAY_FOR, LONGEST_AWAY = 5.0, 60.0
@@ -50,6 +55,23 @@ class Change:
     until: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many of the attempts of the last minutes the site turned away: many such are what senders are blocked for."""
+
+    taken: float = 0.0
+    refused: float = 0.0
+    at: float = 0.0
+
+    def heard(self, tally: Tally, now: float) -> "Standing":
+        fade = exp(-max(0.0, now - self.at) / MEMORY)
+        return Standing(self.taken * fade + tally.taken, self.refused * fade + tally.turned_away, now)
+
+    @property
+    def share(self) -> float:
+        return self.refused / (self.taken + self.refused) if self.refused else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """What a lane may do now, all workers together. `revision` numbers the rounds; `since` is when this one began."""
@@ -62,6 +84,7 @@ class Pace:
     per_connection_at: float = 0.0
     growth_from: float = 0.0
     heed_from: float = 0.0
+    standing: Standing = field(default_factory=Standing)
     closed_until: float = 0.0
     closed_for: float = 0.0
     closed_by: str = ""
@@ -155,7 +178,8 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
         gone = now - max(pace.since, pace.heed_from)
         flow = 1.1 * tally.heard / gone if gone >= 5 and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
-        rate = replace(rate, value=max(rate.value, LEAST_RATE))
+        deeper = 0.75 if pace.standing.heard(tally, now).share > SPENT else 1.0
+        rate = replace(rate, value=max(rate.value * deeper, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))
     return (_next(after, now, spread), changes) if changes else None
@@ -181,7 +205,8 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None
     mean = tally.kept / tally.heard if tally.heard else 0.0
     if gone < max(least, 2 * mean) or tally.taken < enough:
         return (_next(pace, now), []) if gone >= LONGEST_ROUND else None
-    if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from:
+    worn = pace.standing.heard(tally, now).share > WORN
+    if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from or worn:
         return _next(pace, now), []
     return _grown(pace, tally, mean, rule, now)
 

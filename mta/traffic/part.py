@@ -68,6 +68,7 @@ class Part:
         """Take in how an attempt ended; whether the others should hear of it at once. Attempts of earlier rounds met other
         limits and say nothing about these."""
         if begun.revision != self.pace.revision or begun.at < self.pace.heed_from:
+            self.heard.late += signal.kind is Kind.SLOW_DOWN
             return False
         for tally in (self.heard, self.seen):
             _count(tally, signal, nth, why)

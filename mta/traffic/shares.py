@@ -53,9 +53,11 @@ class Account:
     learning_until: float = -inf
 
     def hear(self, report: Report) -> None:
-        """Evidence about an earlier round is about limits that no longer hold: it is dropped."""
+        """Evidence about an earlier round is about limits that no longer hold: only the count of refusals is kept."""
         if report.revision == self.pace.revision:
             self.tally.add(report.heard)
+        else:
+            self.tally.late += report.heard.turned_away
 
     def turn(self, revision: int, pace: Pace) -> bool:
         """Take a new pace, unless another worker was quicker: then the proposer reads that one instead."""

@@ -14,7 +14,8 @@ class Tally:
     `taken`: the site took the traffic, whatever it thought of the recipient. `after`: those of them after the first refusal
     for the rate. `excess`: connections over what the site let this sender have. `used_up`: messages that a connection
     had carried when the site ended it. `by_rate`, `by_window`, `by_want`: what kept the lane from sending more.
-    `kept`: seconds that permits were out, in all. `slow`: how many replies were slow beside what is usual.
+    `kept`: seconds that permits were out, in all. `slow`: how many replies were slow beside what is usual. `late`: refusals of
+    attempts that began before the round, under limits that no longer hold.
     """
 
     taken: float = 0
@@ -33,6 +34,7 @@ class Tally:
     by_want: float = 0
     kept: float = 0
     slow: float = 0
+    late: float = 0
     asked: float = 0
     why: str = ""
 
@@ -49,6 +51,11 @@ class Tally:
     @property
     def refused(self) -> float:
         return self.too_fast + self.crowded + self.ended + self.vague + self.blocked
+
+    @property
+    def turned_away(self) -> float:
+        """Refusals as the site counts them."""
+        return self.refused + self.late
 
     @property
     def heard(self) -> float:
