@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from tests.acceptance.installation import Installation
+
+T = TypeVar("T")
 
 GOOD: dict[str, Any] = {
     "delivery_id": "bad",
@@ -111,10 +116,9 @@ async def _exchange(url: str, prefix: str) -> tuple[list[tuple[bytes, str]], lis
     """Publish all of it as a campaign service would, and gather what comes back."""
     connection = await aio_pika.connect(url)
     async with connection:
-        channel = await connection.channel()
-        exchange = await channel.declare_exchange(f"{prefix}.jobs", aio_pika.ExchangeType.TOPIC, durable=True)
-        feedback = await _declared(connection, f"{prefix}.feedback")
-        aside = await _declared(connection, f"{prefix}.rejected")
+        exchange = await _declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
+        feedback = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
+        aside = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.rejected"))
         bodies = [_octets(given) for given, _, _ in UNREADABLE]
         bodies += [_octets(GOOD | changes) for changes, _, _ in IMPOSSIBLE]
         bodies.append(_octets(GOOD | {"job_id": "good", "context": {"sent_at": datetime.now(UTC).isoformat()}}))
@@ -122,29 +126,31 @@ async def _exchange(url: str, prefix: str) -> tuple[list[tuple[bytes, str]], lis
             await exchange.publish(aio_pika.Message(body, content_type="application/json"), "bulk.x.example.net")
         rejected: list[tuple[bytes, str]] = []
         events: list[dict[str, Any]] = []
-        async with asyncio.timeout(30):
-            while len(rejected) < len(UNREADABLE) or not _complete(events):
-                if (message := await aside.get(fail=False)) is not None:
-                    rejected.append((message.body, str(message.headers["x-reason"])))
-                    await message.ack()
-                if (message := await feedback.get(fail=False)) is not None:
-                    events += json.loads(message.body)["events"]
-                    await message.ack()
+        deadline = time.monotonic() + 60
+        while (missing := _missing(events)) or len(rejected) < len(UNREADABLE):
+            assert time.monotonic() < deadline, f"{len(rejected)} rejected, no final event of {missing}"
+            if (message := await aside.get(fail=False)) is not None:
+                rejected.append((message.body, str(message.headers["x-reason"])))
+                await message.ack()
+            if (message := await feedback.get(fail=False)) is not None:
+                events += json.loads(message.body)["events"]
+                await message.ack()
     return rejected, sorted(events, key=lambda event: (event["job_id"], event["seq"]))
 
 
-def _complete(events: list[dict[str, Any]]) -> bool:
-    finals = {event["job_id"] for event in events if event["final"]}
+def _missing(events: list[dict[str, Any]]) -> set[str]:
+    """The jobs whose final event has not come yet."""
     readable = {given["job_id"] for given, _, ok in UNREADABLE if ok and isinstance(given, dict)}
-    return finals >= readable | {changes["job_id"] for changes, _, _ in IMPOSSIBLE} | {"good"}
+    expected = readable | {changes["job_id"] for changes, _, _ in IMPOSSIBLE} | {"good"}
+    return expected - {event["job_id"] for event in events if event["final"]}
 
 
-async def _declared(connection: aio_pika.abc.AbstractConnection, name: str) -> aio_pika.abc.AbstractQueue:
-    """The queue of that name, once the worker has declared it."""
+async def _declared(connection: AbstractConnection, get: Callable[[AbstractChannel], Awaitable[T]]) -> T:
+    """A queue or exchange once the worker has declared it."""
     async with asyncio.timeout(30):
         while True:
             channel = await connection.channel()
             try:
-                return await channel.get_queue(name)
+                return await get(channel)
             except aio_pika.exceptions.ChannelNotFoundEntity:
                 await asyncio.sleep(0.2)
