@@ -5,10 +5,13 @@ is not given away before that worker gives it back or its lease runs out; so the
 force when they were made, and after a cut it falls to the new one within one lease.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol
 
-from mta.traffic.pace import Pace
+from mta.traffic.pace import Change, Pace, advance
+from mta.traffic.rule import Rule
 from mta.traffic.tally import Tally
 
 LEASE = 10.0
@@ -17,6 +20,10 @@ store is away."""
 
 REFRESH = 1.0
 """Seconds between two refreshes of a lane that is busy."""
+
+HURRY, SPREAD = 0.1, 0.25
+"""Seconds that bad news may wait for company before a worker refreshes out of turn; and in which such news from all workers
+is in, and a change is known to all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,23 @@ NO_LEASE = Lease(0, 0.0, -inf, 0)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says at a refresh. `heard` is its evidence since the last one, about the round `revision`."""
+    """What a worker says at a refresh. `wants`: messages it has for the lane. `heard` is its evidence since the last
+    one, about the round `revision`; `holds`: the lease it has, for a store that has lost its own record."""
 
     worker: str
     wants: int
     revision: int
     heard: Tally
+    holds: Lease = NO_LEASE
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a refresh answers: the pace in force, this worker's lease, and the changes that were made on the way."""
+
+    pace: Pace
+    lease: Lease
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,6 +70,17 @@ class Account:
     leases: dict[str, Lease] = field(default_factory=dict)
     learning_until: float = -inf
 
+    def refresh(self, report: Report, rule: Rule, now: float) -> Grant:
+        """Hear a worker, decide what can be decided, renew its lease. With the row locked this is one step, so a round of
+        evidence changes the pace once, whoever brings the last of it."""
+        self.hear(report)
+        spread = SPREAD if len(self.leases) > 1 else 0.0
+        pace, changes = advance(self.pace, self.tally, rule, now, spread) or (self.pace, [])
+        if pace is not self.pace:
+            self.pace, self.tally = pace, Tally()
+        window, rate, _ = pace.limits(rule)
+        return Grant(pace, self.grant(report, (window, rate), now), tuple(changes))
+
     def hear(self, report: Report) -> None:
         """Evidence about an earlier round is about limits that no longer hold: only the count of refusals is kept."""
         if report.revision == self.pace.revision:
@@ -59,18 +88,11 @@ class Account:
         else:
             self.tally.late += report.heard.turned_away
 
-    def turn(self, revision: int, pace: Pace) -> bool:
-        """Take a new pace, unless another worker was quicker: then the proposer reads that one instead."""
-        if revision != self.pace.revision:
-            return False
-        self.pace, self.tally = pace, Tally()
-        return True
-
     def grant(self, report: Report, limits: tuple[int, float], now: float) -> Lease:
         """Renew this worker's lease within `limits` (connections and rate of the whole lane)."""
         for worker in [name for name, lease in self.leases.items() if lease.until <= now]:
             del self.leases[worker]
-        held = self.leases.pop(report.worker, Lease(0, 0.0, now, 0))
+        held = self.leases.pop(report.worker, report.holds if report.holds.until > now else NO_LEASE)
         others = self.leases.values()
         if now < self.learning_until:
             lease = Lease(held.window, held.rate, now + LEASE, report.wants)
@@ -96,3 +118,38 @@ def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: floa
     part = wants / (wants + sum(lease.wants for lease in holders))
     free_rate = rate - sum(lease.rate for lease in others)
     return Lease(mine, max(0.0, min(rate * part, free_rate)), now + LEASE, wants)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One lane's part of a refresh."""
+
+    lane: str
+    report: Report
+    rule: Rule
+
+
+class Shares(Protocol):
+    """Where the accounts are kept: a table that all workers share, or the memory of the only one."""
+
+    async def refresh(self, asks: Sequence[Ask]) -> list[Grant]:
+        """The grants for these lanes, in their order: each account loaded, refreshed and kept as one step, all of them
+        with one look-up and one update.
+
+        Raises:
+            SharesAway: nothing is known to have happened; go on within the leases that have not run out.
+        """
+
+
+class SharesAway(Exception):
+    """The store of the accounts cannot be reached, or broke off."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Accounts in memory: for one process, for the simulator, for tests."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+    def refresh(self, ask: Ask, now: float) -> Grant:
+        return self.accounts.setdefault(ask.lane, Account()).refresh(ask.report, ask.rule, now)

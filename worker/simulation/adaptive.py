@@ -3,23 +3,17 @@
 from collections.abc import Callable
 from random import Random
 
-from mta.traffic.pace import Change, Pace, advance
+from mta.traffic.pace import Change, Pace
 from mta.traffic.part import Begun, Part, pause_after
 from mta.traffic.rule import Rule
-from mta.traffic.shares import LEASE, REFRESH, Account, Lease, Report
+from mta.traffic.shares import HURRY, LEASE, REFRESH, Account, Report
 from mta.traffic.signal import Kind, Signal
 from worker.schedule import Backoff
 from worker.simulation.engine import Engine, LaneRun, lanes
 from worker.simulation.site import Answer
 
-HURRY = 0.1
-"""Seconds that bad news may wait for company before a worker refreshes out of turn."""
-
 HEARD = 0.05
 """Seconds until the other workers hear of a changed pace, and refresh."""
-
-SPREAD = 0.25
-"""Seconds in which bad news from all workers is in, and a change is known to all."""
 
 
 class Adaptive:
@@ -33,7 +27,7 @@ class Adaptive:
         self._remembered = remembered or {}
         self.accounts: dict[tuple[str, int], Account] = {}
         self.changes: list[tuple[str, int, Change]] = []
-        self.watch: Callable[[float, str, Account], None] = lambda now, lane, account: None
+        self.watch: Callable[[float, tuple[str, int], Account], None] = lambda now, lane, account: None
         self._parts: dict[LaneRun, tuple[Part, Account, tuple[str, int]]] = {}
         self._due: dict[LaneRun, float] = {}
 
@@ -96,20 +90,15 @@ class Adaptive:
         if self._due.get(lane) != time or lane.worker not in self._present:
             return
         part, account, key = self._parts[lane]
-        now = self._engine.now
         _look(lane, part)
         wants = min(lane.rule.connections, lane.busy + len(lane.place.ready))
-        report = Report(str(lane.worker), wants, part.pace.revision, part.report())
-        account.hear(report)
-        spread = SPREAD if len(account.leases) > 1 else 0.0
-        if step := advance(account.pace, account.tally, lane.rule, now, spread):
-            account.turn(account.pace.revision, step[0])
-            self.changes += [(*key, change) for change in step[1]]
-            if step[1]:
-                self._tell(lane)
-            self.watch(now, key[0], account)
-        window, rate, _ = account.pace.limits(lane.rule)
-        part.adopt(account.pace, account.grant(report, (window, rate), now))
+        report = Report(str(lane.worker), wants, part.pace.revision, part.report(), part.lease)
+        grant = account.refresh(report, lane.rule, self._engine.now)
+        if grant.changes:
+            self.changes += [(*key, change) for change in grant.changes]
+            self._tell(lane)
+        self.watch(self._engine.now, key, account)
+        part.adopt(grant.pace, grant.lease)
         self._apply(lane, part)
         self._due[lane] = float("inf")
         if wants or lane.place.left:
@@ -145,6 +134,3 @@ def _look(lane: LaneRun, part: Part) -> None:
     part.heard.by_window += lane.by_window
     part.heard.by_want += lane.by_want
     lane.by_rate = lane.by_window = lane.by_want = 0
-
-
-__all__ = ["Adaptive", "Lease"]
