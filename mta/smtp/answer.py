@@ -34,7 +34,8 @@ class Answer(NamedTuple):
 
     def lines(self) -> list[str]:
         """The text of each line; octets that are no UTF-8 become lone surrogates (PEP 383)."""
-        return [line[4:].decode("utf-8", "surrogateescape").strip() for line in self.octets.splitlines()]
+        lines = self.octets.removesuffix(b"\n").split(b"\n")
+        return [line[4:].decode("utf-8", "surrogateescape").strip() for line in lines]
 
     def reply(self) -> Reply:
         """The reply that logs, rules and people read."""

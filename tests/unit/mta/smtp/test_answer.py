@@ -32,6 +32,11 @@ def test_the_lines_of_a_reply_are_joined_by_a_blank() -> None:
     assert answer.reply() == Reply(550, "5.7.1 We do not 5.7.1 want you")
 
 
+def test_a_bare_carriage_return_begins_no_line() -> None:
+    (answer,) = read(b"550 5.7.1 \rrefused\r\n")
+    assert answer.reply() == Reply(550, "5.7.1 refused")
+
+
 def test_a_code_alone_is_a_reply() -> None:
     assert [answer.reply() for answer in read(b"250\r\n354\n")] == [Reply(250, ""), Reply(354, "")]
 
