@@ -11,6 +11,7 @@ from tests.bench.contest.loopback import free_port
 
 DURABLE = "queue file with fsync"
 
+_DH_PARAMETERS = Path(__file__).parents[2] / "services" / "node" / "dhparams.pem"
 _SIGN = """\
 [sign]
 enabled = true
@@ -69,6 +70,8 @@ def _furnish(ground: Ground, port: int) -> None:
     modules = (ground.tools / "haraka" / "node_modules").resolve()
     (folder / "node_modules").symlink_to(modules)  # it looks for plugins beside its configuration
     shutil.copytree(modules / "Haraka" / "config", folder / "config")
+    # Without these it has some made, which takes a core for a minute.
+    shutil.copy(_DH_PARAMETERS, folder / "config" / "dhparams.pem")
     shutil.copy(ground.key, folder / "config" / "dkim.private.key")
     files = {
         "config/smtp.ini": f"listen=127.0.0.1:{port}\nnodes=2\n",
