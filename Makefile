@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic lock clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults lock clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -21,6 +21,10 @@ venv: .venv/.test
 
 bench bench-smtp bench-dkim bench-traffic: .venv/.test services
 	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
+
+# Every fault of the table, each with its proof that nothing was lost.
+faults: .venv/.test services
+	$(BIN)/python -m tests.faults
 
 # The real broker, store and mail server that the tests run against.
 services:

@@ -1,0 +1,241 @@
+"""One fault from beginning to end: an installation, jobs with known ids, workers, and what became of it all."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.installation import Installation
+from tests.faults.oracle import Copy, Evidence, Verdict, judge
+from tests.faults.transport import PREFIX, Transport
+from worker.queue import Job
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+"""Seconds within which everything must be settled after a fault is over."""
+
+SETTINGS = """\
+[broker]
+url = "{broker}"
+prefix = "{prefix}"
+[store]
+url = "{store}"
+[smtp]
+helo = "mta.test.example"
+[retry]
+first = "1s"
+factor = 1.5
+jitter = 0.0
+[log]
+format = "json"
+"""
+
+
+@dataclass
+class Scene:
+    """`name` is the delivery's id and the recipients' domain; `taken` the folder in which the sink keeps what it took."""
+
+    name: str
+    transport: Transport
+    folder: Path
+    port: int
+    taken: Path
+    worker_settings: dict[str, str] = field(default_factory=lambda: {"lease": '"2s"'})
+    more_settings: str = ""
+    hosts: Sequence[str] = ()
+    jobs: dict[str, str] = field(default_factory=dict)
+    expected: dict[str, str] = field(default_factory=dict)
+    may_doubt: frozenset[str] = frozenset()
+    unread: int = 0
+    _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _installation: Installation | None = None
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        index = self.taken / "index.jsonl"
+        self.unread = index.stat().st_size if index.exists() else 0
+
+    # What there is
+
+    @property
+    def installation(self) -> Installation:
+        """Made when it is first asked for; settings must be complete by then."""
+        if self._installation is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            settings = SETTINGS.format(broker=self.transport.broker_url, prefix=PREFIX, store=self.transport.store_url)
+            settings += "[worker]\n" + "".join(f"{key} = {value}\n" for key, value in self.worker_settings.items())
+            hosts = json.dumps(list(self.hosts) or [f"127.0.0.1:{self.port}"])
+            settings += f'[[route]]\ndomain = "*.{self.name}.example"\nhosts = {hosts}\n'
+            self._installation = Installation(
+                self.folder, settings + self.more_settings, self.transport.store_url, PREFIX
+            )
+        return self._installation
+
+    def publish(self, count: int, tag: str = "", **fields: Any) -> list[str]:
+        """Publish `count` more jobs, each with a recipient of its own who has `tag` behind a plus sign; their ids."""
+        made = [self._job(tag, fields) for _ in range(count)]
+        self.transport.publish([job for _, job in made])
+        return [job_id for job_id, _ in made]
+
+    def again(self, job_ids: Sequence[str], **fields: Any) -> None:
+        """Publish jobs once more under the same ids."""
+        self.transport.publish([_job(self.name, job_id, self.jobs[job_id], fields) for job_id in job_ids])
+
+    def _job(self, tag: str, fields: Mapping[str, Any]) -> tuple[str, Job]:
+        number = self._count
+        self._count += 1
+        job_id = f"{self.name}.{number}"
+        local = f"r{number}+{tag}" if tag else f"r{number}"
+        self.jobs[job_id] = f"{local}@d{number % 5}.{self.name}.example"
+        return job_id, _job(self.name, job_id, self.jobs[job_id], fields)
+
+    # What is done
+
+    def worker(self, *plans: str) -> subprocess.Popen[bytes]:
+        """Start a worker, with faults planted in it (see `failing`)."""
+        if plans:
+            config = self.installation.config
+            log = (self.folder / f"planted-{len(self._workers)}.log").open("wb")
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.failing", *plans, "--", "worker", "--config", str(config)],
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+            )
+            log.close()
+        else:
+            process = self.installation.start("worker")
+        self._workers.append(process)
+        return process
+
+    def log(self, method: str) -> str:
+        """A method of the delivery log, as a plan names it."""
+        return f"{self.transport.log}.{method}"
+
+    def queue(self, method: str) -> str:
+        """A method of the job queue, as a plan names it."""
+        return f"{self.transport.queue}.{method}"
+
+    def died(self, worker: subprocess.Popen[bytes], patience: float = PATIENCE) -> None:
+        """Wait for a worker to be killed; what it left undecided may be in doubt."""
+        code = worker.wait(patience)
+        assert code == -signal.SIGKILL, f"the worker was to be killed and ended with {code}: {self.installation.logs()}"
+        self._workers.remove(worker)
+        self.may_doubt |= self.transport.undecided(self.name)
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        worker.kill()
+        self.died(worker)
+
+    def stop(self, worker: subprocess.Popen[bytes], patience: float = 45.0) -> None:
+        """SIGTERM, which must end a worker with exit code 0."""
+        worker.send_signal(signal.SIGTERM)
+        code = worker.wait(patience)
+        self._workers.remove(worker)
+        assert code == 0, f"a worker ended with {code} on SIGTERM: {self.logs()}"
+
+    # What came of it
+
+    def arrived(self) -> list[Copy]:
+        """What the sink took for this scene's recipients."""
+        index = self.taken / "index.jsonl"
+        if not index.exists():
+            return []
+        with index.open("rb") as opened:
+            opened.seek(self.unread)
+            entries = [json.loads(line) for line in opened.read().splitlines(keepends=True) if line.endswith(b"\n")]
+        return [self._copy(entry) for entry in entries if entry["rcpt"].endswith(f".{self.name}.example")]
+
+    def _copy(self, entry: Mapping[str, Any]) -> Copy:
+        with (self.taken / entry["file"]).open("rb") as opened:
+            head = opened.read(2048)
+        return Copy(rcpt=entry["rcpt"], job_id=head.partition(b"\r\nX-Job: ")[2].partition(b"\r\n")[0].decode())
+
+    def events(self) -> list[dict[str, Any]]:
+        return self.transport.witness.events(self.name)
+
+    def finals(self) -> set[str]:
+        return {event["job_id"] for event in self.events() if event["final"]} & self.jobs.keys()
+
+    def told(self, kind: str) -> set[str]:
+        """The jobs of which an event of this kind was heard."""
+        return {event["job_id"] for event in self.events() if event["event"] == kind}
+
+    def until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+        deadline = time.monotonic() + patience
+        while not holds():
+            assert time.monotonic() < deadline, f"waited {patience:g} s for {what}: {self.state()}"
+            time.sleep(0.1)
+
+    def settled(self, patience: float = PATIENCE) -> None:
+        """Wait until every job's final event was heard."""
+        self.until(lambda: len(self.finals()) == len(self.jobs), "the final events", patience)
+
+    def state(self) -> str:
+        return f"{len(self.finals())} of {len(self.jobs)} final, {len(self.arrived())} arrived; {self.logs()}"
+
+    def logs(self) -> str:
+        return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
+
+    def verdict(self) -> Verdict:
+        """Stop the workers, have tracker and log agree, and judge."""
+        for worker in list(self._workers):
+            self.stop(worker)
+        if self.transport.name == "embedded":
+            evidence = self._evidence()  # before the tracker takes the feedback away
+            with self.installation.running("tracker"):
+                self._reconciled()
+        else:
+            self._reconciled()
+            evidence = self._evidence()
+        return judge(evidence)
+
+    def _evidence(self) -> Evidence:
+        return Evidence(
+            jobs=self.jobs,
+            copies=self.arrived(),
+            events=self.events(),
+            expected=self.expected,
+            may_doubt=self.may_doubt,
+        )
+
+    def _reconciled(self, patience: float = 30.0) -> None:
+        """The command of the same name must say so; the tracker may need a moment to read the last events."""
+        deadline = time.monotonic() + patience
+        command = ["reconcile", "--delivery", self.name, "--json"]
+        while True:
+            try:
+                told = json.loads(self.installation.run(*command))
+                break
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+        counted = {one["delivery_id"]: one["accepted"] for one in told["deliveries"]}.get(self.name, 0)
+        assert counted == len(self.jobs), f"{counted} jobs in the log, {len(self.jobs)} accepted"
+
+    def leave(self) -> None:
+        """End whatever still runs."""
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+        self._workers.clear()
+
+
+def _job(delivery: str, job_id: str, rcpt: str, fields: Mapping[str, Any]) -> Job:
+    body = fields.get("body", "hello\r\n")
+    message = f"From: news@riverside.example\r\nTo: {rcpt}\r\nSubject: {delivery}\r\nX-Job: {job_id}\r\n\r\n{body}"
+    job = {
+        "job_id": job_id,
+        "delivery_id": delivery,
+        "mail_from": "bounce@riverside.example",
+        "rcpt_to": rcpt,
+        "message": message,
+        **{name: value for name, value in fields.items() if name != "body"},
+    }
+    key = f"{fields.get('priority', 'bulk')}.{rcpt.partition('@')[2]}"
+    return Job(body=json.dumps(job).encode(), routing_key=key)

@@ -1,0 +1,118 @@
+"""The two ways to run a worker: RabbitMQ with PostgreSQL, and the embedded queue and store."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import asyncpg
+
+from tests.faults.witness import BrokerWitness, FileWitness, Witness
+from tests.services.postgres import PostgresServer
+from tests.services.rabbitmq import RabbitNode
+from worker.queue import Job, JobPublisher
+from worker.queue.rabbit import RabbitPublisher
+from worker.queue.sqlite import SqlitePublisher
+
+PREFIX = "faults"
+
+
+class Transport(Protocol):
+    """What a scene needs to know of queue and store; `steps` are the classes behind their seams, for `failing`."""
+
+    name: str
+    broker_url: str
+    store_url: str
+    witness: Witness
+    log: str
+    queue: str
+
+    def publish(self, jobs: Sequence[Job]) -> None:
+        """Publish as a campaign service does."""
+
+    def undecided(self, delivery: str) -> frozenset[str]:
+        """The jobs whose final dot was about to leave, and no outcome is known."""
+
+
+@dataclass
+class Served:
+    """One broker and one database for all scenes, as in an installation that goes through one fault after the other."""
+
+    node: RabbitNode
+    postgres: PostgresServer
+    witness: Witness
+    name = "rabbitmq"
+    log = "feedback.log.postgres:PostgresLog"
+    queue = "worker.queue.rabbit.queue:RabbitQueue"
+
+    @classmethod
+    def on(cls, node: RabbitNode, postgres: PostgresServer) -> "Served":
+        return cls(node, postgres, BrokerWitness(node.url, PREFIX))
+
+    @property
+    def broker_url(self) -> str:
+        return self.node.url
+
+    @property
+    def store_url(self) -> str:
+        return self.postgres.url
+
+    def publish(self, jobs: Sequence[Job]) -> None:
+        asyncio.run(_publish(RabbitPublisher(self.node.url, PREFIX), jobs))
+
+    def undecided(self, delivery: str) -> frozenset[str]:
+        return asyncio.run(self._undecided(delivery))
+
+    async def _undecided(self, delivery: str) -> frozenset[str]:
+        connection = await asyncpg.connect(self.postgres.url)
+        try:
+            rows = await connection.fetch(
+                "SELECT job_id FROM mta.job WHERE (intent OR undecided) AND final IS NULL AND delivery_id = $1",
+                delivery,
+            )
+        finally:
+            await connection.close()
+        return frozenset(row[0] for row in rows)
+
+
+@dataclass
+class Embedded:
+    """Two files of the scene's own."""
+
+    folder: Path
+    name = "embedded"
+    log = "feedback.log.sqlite:SqliteLog"
+    queue = "worker.queue.sqlite:SqliteQueue"
+
+    def __post_init__(self) -> None:
+        self.witness: Witness = FileWitness(self.folder / "queue.db", PREFIX)
+
+    @property
+    def broker_url(self) -> str:
+        return f"sqlite:///{self.folder / 'queue.db'}"
+
+    @property
+    def store_url(self) -> str:
+        return f"sqlite:///{self.folder / 'store.db'}"
+
+    def publish(self, jobs: Sequence[Job]) -> None:
+        asyncio.run(_publish(SqlitePublisher(self.folder / "queue.db", PREFIX), jobs))
+
+    def undecided(self, delivery: str) -> frozenset[str]:
+        with closing(sqlite3.connect(self.folder / "store.db", timeout=10)) as connection:
+            rows = connection.execute(
+                "SELECT job_id FROM log_job WHERE (intent OR undecided) AND final IS NULL AND delivery_id = ?",
+                (delivery,),
+            ).fetchall()
+        return frozenset(row[0] for row in rows)
+
+
+async def _publish(publisher: JobPublisher, jobs: Sequence[Job]) -> None:
+    await publisher.open()
+    try:
+        await publisher.publish(jobs)
+    finally:
+        await publisher.close()
