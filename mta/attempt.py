@@ -115,6 +115,7 @@ class Attempt:
         None  # connection open to greeting: rises before a site refuses; None on a reused session
     )
     dot_time: float | None = None  # final dot to reply: likewise
+    nth: int | None = None  # which message on its connection this was, from 1
 
     @property
     def reply(self) -> Reply | None:

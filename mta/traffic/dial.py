@@ -32,12 +32,14 @@ _PRIOR = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """`wall` is what the site was last found to allow; inf: not known. `calm` counts messages, `calm_since` dates the
+    """`wall` is what the site was last found to allow; inf: not known; `sure`: the wall under
+    which it was calm before the last trial. `calm` counts messages, `calm_since` dates the
     last turn. `tries`: steps of the present trial beyond the wall. `growth`: the factor while there is no wall.
     `cuts`: how often it was cut since the last clean round."""
 
     value: float
     wall: float = inf
+    sure: float = 0.0
     calm: float = 0.0
     calm_since: float = 0.0
     trust: int = 0
@@ -91,7 +93,8 @@ def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
         return dial.stay(taken)
     tries = max(dial.tries, BOLD) if dial.trust < 0 else dial.tries
     if tries < len(STEPS):
-        return replace(dial.turned(min(ceiling, dial.wall * STEPS[tries]), now), tries=tries + 1)
+        sure = dial.sure if dial.tries else dial.wall
+        return replace(dial.turned(min(ceiling, dial.wall * STEPS[tries]), now), tries=tries + 1, sure=sure)
     value = min(ceiling, dial.value * STRIDE)
     return replace(dial.turned(value, now), wall=value / STRIDE)
 
@@ -106,10 +109,11 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     known = min(dial.wall, value)
     expected = (1 - known / value) / 2 if value > 1.001 * known else min(0.1 * cuts, 0.4)
-    wall = value * (1 - refusals.share(expected, spent))
+    sure = dial.sure if value > dial.sure else 0.0
+    wall = max(sure, value * (1 - refusals.share(expected, spent)))
     same = not dial.searching and wall > 0.9 * dial.wall
     trust = min(dial.trust + 1, MOST_TRUST) if same else DOUBT
-    return Dial(value=BACK * wall, wall=wall, calm_since=now, trust=trust, cuts=cuts)
+    return Dial(value=BACK * wall, wall=wall, sure=sure, calm_since=now, trust=trust, cuts=cuts)
 
 
 def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:

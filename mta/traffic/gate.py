@@ -1,6 +1,7 @@
-"""The gate that goes by rules: permits within each lane's limits, first come first served, transactional first.
+"""The gate: permits within each lane's limits, first come first served, transactional first.
 
-What decides is in `turns` and `restraint`; here are only the futures that wait and the timers that wake them.
+What decides is in `turns` and in each lane's guide: `restraint` goes by the rules alone, `paced` finds the site's own
+limits. Here are only the futures that wait and the timers that wake them.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from mta.attempt import Attempt
 from mta.lane import Lane
@@ -17,6 +19,7 @@ from mta.traffic.quantity import format_rate
 from mta.traffic.restraint import SLOWNESS, Restraint
 from mta.traffic.rule import Rule
 from mta.traffic.signal import Kind, Limit, Signal, read_signal
+from mta.traffic.tally import Stop
 from mta.traffic.turns import Turns
 
 _MANY = 4096
@@ -25,13 +28,43 @@ _MANY = 4096
 Answer = asyncio.Future[Permit | Held]
 
 
+class Guide(Protocol):
+    """What a lane may do now, and what learns from its attempts. Times are the event loop's."""
+
+    @property
+    def closed_until(self) -> float: ...
+
+    @property
+    def why(self) -> str:
+        """Why it is closed, for people."""
+
+    @property
+    def not_before(self) -> float:
+        """No attempt begins earlier, though the lane is open."""
+
+    def in_force(self, rule: Rule, now: float) -> Rule:
+        """The rule with its limits as they are now."""
+
+    def begun(self, busy: int, now: float) -> Any:
+        """An attempt begins, the `busy`th under way; what is answered comes back with `settled`."""
+
+    def settled(self, begun: Any, attempt: Attempt, signal: Signal, speed: float, now: float) -> Signal:
+        """Take an attempt in. Answers the signal as it holds for its message; `speed`: messages a second of the lane."""
+
+    def stopped(self, by: Stop) -> None:
+        """The lane would have sent one more, but for this."""
+
+    def idle(self, now: float) -> bool:
+        """Nothing worth keeping."""
+
+
 @dataclass(slots=True, eq=False)
 class _Line:
     """A lane's state and those who wait in it, each with its rule."""
 
     lane: Lane
+    guide: Guide
     turns: Turns = field(default_factory=Turns)
-    restraint: Restraint = field(default_factory=Restraint)
     urgent: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     bulk: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     alarm: asyncio.TimerHandle | None = None
@@ -41,47 +74,59 @@ class _Line:
         return len(self.urgent) + len(self.bulk)
 
     def idle(self, now: float) -> bool:
-        return not self.waiting and self.turns.idle(now) and self.restraint.idle(now)
+        return not self.waiting and self.turns.idle(now) and self.guide.idle(now)
 
 
-class StaticGate:
-    """`Gate` by the rules alone, with plain reactions to what sites reply.
+class LaneGate:
+    """`Gate` with a guide for each lane; without any, by the rules alone, with plain reactions to what sites reply.
 
     `clock` gives the POSIX time that `Held.until` is told in; turns are reckoned by the event loop's own clock.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        guide: Callable[[Lane, Rule], Guide] = lambda lane, rule: Restraint(),
+    ) -> None:
         self._clock = clock
+        self._guide = guide
         self._lines: dict[Lane, _Line] = {}
         self._many = _MANY
-        self._lent: dict[Permit, tuple[float, Rule]] = {}
+        self._lent: dict[Permit, tuple[float, Rule, Any]] = {}
 
     async def ask(self, lane: Lane, rule: Rule, *, transactional: bool, patience: float) -> Permit | Held:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        line = self._line(lane, now)
-        if line.restraint.closed_until > now:
+        line = self._line(lane, rule, now)
+        if line.guide.closed_until > now:
             return self._held(line, rule, now)
-        force = line.restraint.in_force(rule, now)
+        force = line.guide.in_force(rule, now)
         ahead = len(line.urgent) if transactional else line.waiting
-        if not ahead and line.turns.due(force, now) == now:
+        due = _due(line, force, now)
+        if not ahead and due == now:
             return self._permit(line, rule, force, now)
+        line.guide.stopped(Stop.WINDOW if due is None else Stop.RATE)
         if patience <= 0 or ahead >= line.turns.room(force, patience):
             return self._held(line, rule, now)
         return await self._wait(line, rule, transactional, patience)
 
     def settle(self, permit: Permit, attempt: Attempt | None) -> float | None:
         now = asyncio.get_running_loop().time()
-        since, rule = self._lent.pop(permit)
+        since, rule, begun = self._lent.pop(permit)
         line = self._lines[permit.lane]
         line.turns.give_back(None if attempt is None else now - since)
         pause = None
         if attempt is not None:
             signal = read_signal(attempt, rule)
-            signal = line.restraint.read(signal, attempt.text, line.turns.speed(permit.rule), now)
+            signal = line.guide.settled(begun, attempt, signal, line.turns.speed(permit.rule), now)
             pause = _pause(line, signal, attempt, permit.rule, now)
         self._serve(line)
         return pause
+
+    def wake(self, lane: Lane) -> None:
+        """The lane's guide has changed its mind: answer those who can be answered now."""
+        if line := self._lines.get(lane):
+            self._serve(line)
 
     async def _wait(self, line: _Line, rule: Rule, transactional: bool, patience: float) -> Permit | Held:
         loop = asyncio.get_running_loop()
@@ -117,17 +162,19 @@ class StaticGate:
             if answer.done():  # cancelled, and not yet told
                 del queue[answer]
                 continue
-            if line.restraint.closed_until > now:
+            if line.guide.closed_until > now:
                 del queue[answer]
                 answer.set_result(self._held(line, rule, now))
                 continue
-            force = line.restraint.in_force(rule, now)
-            due = line.turns.due(force, now)
+            force = line.guide.in_force(rule, now)
+            due = _due(line, force, now)
             if due != now:
+                line.guide.stopped(Stop.WINDOW if due is None else Stop.RATE)
                 self._set_alarm(line, due)
                 return
             del queue[answer]
             answer.set_result(self._permit(line, rule, force, now))
+        line.guide.stopped(Stop.WANT)
 
     def _set_alarm(self, line: _Line, due: float | None) -> None:
         if due is not None:
@@ -136,26 +183,35 @@ class StaticGate:
     def _permit(self, line: _Line, rule: Rule, force: Rule, now: float) -> Permit:
         line.turns.take(force, now)
         permit = Permit(line.lane, force)
-        self._lent[permit] = now, rule
+        self._lent[permit] = now, rule, line.guide.begun(line.turns.busy, now)
         return permit
 
     def _held(self, line: _Line, rule: Rule, now: float) -> Held:
-        force = line.restraint.in_force(rule, now)
-        closed = line.restraint.closed_until
+        force = line.guide.in_force(rule, now)
+        closed = line.guide.closed_until
         if closed > now:
-            due, why = line.turns.place(force, closed), line.restraint.why
+            due, why = line.turns.place(force, closed), line.guide.why
         else:
             due, why = line.turns.place(force, now + line.waiting / line.turns.speed(force)), _limits(force, rule)
         return Held(self._clock() + due - now, why)
 
-    def _line(self, lane: Lane, now: float) -> _Line:
+    def _line(self, lane: Lane, rule: Rule, now: float) -> _Line:
         line = self._lines.get(lane)
         if line is None:
             if len(self._lines) >= self._many:
                 self._lines = {lane: line for lane, line in self._lines.items() if not line.idle(now)}
                 self._many = max(_MANY, 2 * len(self._lines))
-            line = self._lines[lane] = _Line(lane)
+            line = self._lines[lane] = _Line(lane, self._guide(lane, rule))
         return line
+
+
+StaticGate = LaneGate
+"""By the rules alone: a lane gate whose guides are restraints."""
+
+
+def _due(line: _Line, force: Rule, now: float) -> float | None:
+    due = line.turns.due(force, now)
+    return None if due is None else max(due, line.guide.not_before)
 
 
 def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float) -> float | None:
@@ -163,7 +219,7 @@ def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float
     reply says, else a minute, since a lane that is slowed down still sends."""
     match signal:
         case Signal(Kind.SUSPEND):
-            return line.turns.place(rule, line.restraint.closed_until) - now
+            return line.turns.place(rule, line.guide.closed_until) - now
         case Signal(Kind.SLOW_DOWN, limit) if limit is not Limit.NONE:
             return line.turns.place_refused(rule, now + (asked_pause(attempt.text) or SLOWNESS)) - now
         case _:

@@ -123,7 +123,7 @@ def _next(pace: Pace, now: float, deaf: float = 0.0) -> Pace:
 
 def _closing(pace: Pace, tally: Tally, now: float) -> Step | None:
     few = 1 if pace.trial else 0
-    if tally.blocked and (few or at_least(tally.blocked, tally.heard) > 0.1):
+    if tally.blocked and (few or tally.ordered or at_least(tally.blocked, tally.heard) > 0.1):
         return _closed(pace, tally, "blocked", BLOCKED_FOR, LONGEST_BLOCK, now)
     if tally.away >= (1 if few else AWAY) and tally.taken + tally.refused <= tally.away / 10:
         return _closed(pace, tally, "unreachable", AWAY_FOR, LONGEST_AWAY, now)
@@ -174,7 +174,7 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
             Change(what="messages_per_connection", was=pace.per_connection, becomes=limit, why=tally.why, at=now)
         )
         after = replace(after, per_connection=limit, per_connection_at=now)
-    if _too_fast(tally):
+    if _too_fast(tally) or (tally.ordered and tally.too_fast):
         gone = now - max(pace.since, pace.heed_from)
         flow = 1.1 * tally.heard / gone if gone >= 5 and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)

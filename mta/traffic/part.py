@@ -64,7 +64,7 @@ class Part:
         heard, self.heard = self.heard, Tally()
         return heard
 
-    def settled(self, begun: Begun, signal: Signal, nth: int, took: float, why: str) -> bool:
+    def settled(self, begun: Begun, signal: Signal, nth: int | None, took: float, why: str) -> bool:
         """Take in how an attempt ended; whether the others should hear of it at once. Attempts of earlier rounds met other
         limits and say nothing about these."""
         if begun.revision != self.pace.revision or begun.at < self.pace.heed_from:
@@ -83,6 +83,10 @@ class Part:
         elif signal.kind is not Kind.NEUTRAL:
             self._time(took)
         return urgent
+
+    def order(self) -> None:
+        """What was just heard is one on which the operator's rule acts at once."""
+        self.heard.ordered += 1
 
     def _crowded(self, begun: Begun) -> None:
         """The site let us have fewer connections than were out: use no more until the pace has changed."""
@@ -117,7 +121,7 @@ def pause_after(signal: Signal) -> float | None:
             return None
 
 
-def _count(tally: Tally, signal: Signal, nth: int, why: str) -> None:
+def _count(tally: Tally, signal: Signal, nth: int | None, why: str) -> None:
     match signal.kind:
         case Kind.CLEAR | Kind.GREYLISTED:
             tally.taken += 1
@@ -134,14 +138,15 @@ def _count(tally: Tally, signal: Signal, nth: int, why: str) -> None:
             _count_refusal(tally, signal, nth, why)
 
 
-def _count_refusal(tally: Tally, signal: Signal, nth: int, why: str) -> None:
+def _count_refusal(tally: Tally, signal: Signal, nth: int | None, why: str) -> None:
     tally.why, tally.asked = why, max(tally.asked, signal.pause or 0.0)
     match signal.limit:
         case Limit.CONNECTIONS:
             tally.crowded += 1
         case Limit.PER_CONNECTION:
             tally.ended += 1
-            tally.used_up = min(tally.used_up, max(nth - 1, 1))
+            if nth is not None and nth > 1:
+                tally.used_up = min(tally.used_up, nth - 1)
         case Limit.RATE:
             tally.too_fast += 1
         case _:

@@ -66,7 +66,8 @@ PHRASES = (
     _phrase(
         "suspend",
         "block",
-        r"spamhaus|spamcop|barracudacentral|\b(?:rbl|dnsbl|xbl|sbl|pbl)\b|(?:black|block|deny)[- ]?list",
+        r"spamhaus|spamcop|barracudacentral|\b(?:rbl|dnsbl|xbl|sbl|pbl)\b|(?:black|block|deny)[- ]?list|blackhole",
+        r"\blisted (?:at|by|in|on) (?:[a-z0-9-]+\.)+[a-z]{2,}",
         r"(?:poor|bad|low|negative) (?:\w+ ){0,2}reputation|reputation .{0,30}(?:poor|bad|low)",
         r"\b(?:ip|ips|client|host|server|network|connection)s?\b.{0,60}\b(?:blocked|banned|block list)",
         r"\b(?:blocked|banned)\b.{0,40}\b(?:ip|client|network)\b|access denied, banned",

@@ -4,8 +4,10 @@ import math
 from collections import deque
 from dataclasses import dataclass, field, replace
 
+from mta.attempt import Attempt
 from mta.traffic.rule import Reaction, Rule
 from mta.traffic.signal import Kind, Limit, Signal, by_reaction
+from mta.traffic.tally import Stop
 
 SUSPENSION = 1800.0
 SLOWNESS = 60.0
@@ -31,6 +33,7 @@ class Restraint:
     """A lane's restraint. `speed` in `read` is what the lane sends a second, which a cut of a missing rate starts from."""
 
     closed_until: float = -math.inf
+    not_before: float = -math.inf
     why: str = ""
     cuts: dict[Limit, Cut] = field(default_factory=dict)
     top_speed: float = math.inf
@@ -39,8 +42,7 @@ class Restraint:
     def read(self, signal: Signal, text: str, speed: float, now: float) -> Signal:
         """Take a signal in; `text` is the reply, for people. Answers the signal as it holds once reactions that want
         several such replies have been counted."""
-        if signal.reaction and self._enough(signal.reaction, now):
-            signal = by_reaction(signal.reaction)
+        signal = self.counted(signal, now)
         match signal.kind:
             case Kind.SUSPEND:
                 self.closed_until = max(self.closed_until, now + (signal.pause or SUSPENSION))
@@ -50,6 +52,21 @@ class Restraint:
             case _:
                 pass
         return signal
+
+    def counted(self, signal: Signal, now: float) -> Signal:
+        """The signal, or what its reaction makes of it if this reply makes up the reaction's count."""
+        if signal.reaction and self._enough(signal.reaction, now):
+            return by_reaction(signal.reaction)
+        return signal
+
+    def begun(self, busy: int, now: float) -> None:
+        """Nothing has to be kept of an attempt."""
+
+    def settled(self, begun: None, attempt: Attempt, signal: Signal, speed: float, now: float) -> Signal:
+        return self.read(signal, attempt.text, speed, now)
+
+    def stopped(self, by: Stop) -> None:
+        """Nothing is learnt from it."""
 
     def in_force(self, rule: Rule, now: float) -> Rule:
         """The rule with its limits as they are now."""

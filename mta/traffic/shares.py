@@ -74,7 +74,7 @@ class Account:
         """Hear a worker, decide what can be decided, renew its lease. With the row locked this is one step, so a round of
         evidence changes the pace once, whoever brings the last of it."""
         self.hear(report)
-        spread = SPREAD if len(self.leases) > 1 else 0.0
+        spread = SPREAD if len(self.leases) > 1 else HURRY
         pace, changes = advance(self.pace, self.tally, rule, now, spread) or (self.pace, [])
         if pace is not self.pace:
             self.pace, self.tally = pace, Tally()

@@ -1,7 +1,17 @@
 """What a lane's attempts said since its pace last changed: counts that several workers' tallies add up to. Pure."""
 
 from dataclasses import dataclass, fields
+from enum import Enum
 from math import inf, sqrt
+
+
+class Stop(Enum):
+    """What keeps a lane from sending one more."""
+
+    RATE = "rate"
+    WINDOW = "window"
+    WANT = "want"
+
 
 _Z = 1.28
 """One-sided confidence of nine in ten."""
@@ -12,10 +22,11 @@ class Tally:
     """Evidence of one round. Refusals are sorted by the limit they name.
 
     `taken`: the site took the traffic, whatever it thought of the recipient. `after`: those of them after the first refusal
-    for the rate. `excess`: connections over what the site let this sender have. `used_up`: messages that a connection
-    had carried when the site ended it. `by_rate`, `by_window`, `by_want`: what kept the lane from sending more.
-    `kept`: seconds that permits were out, in all. `slow`: how many replies were slow beside what is usual. `late`: refusals of
-    attempts that began before the round, under limits that no longer hold.
+    for the rate. `excess`: connections over what the site let this sender have. `ordered`: refusals on which a rule
+    acts at once. `used_up`: messages that a connection had carried when the site ended it. `by_rate`, `by_window`,
+    `by_want`: what kept the lane from sending more. `kept`: seconds that permits were out, in all. `slow`: how many
+    replies were slow beside what is usual. `late`: refusals of attempts that began before the round, under limits that
+    no longer hold. `asked`: seconds that a reply or a rule wants nothing raised.
     """
 
     taken: float = 0
@@ -28,6 +39,7 @@ class Tally:
     used_up: float = inf
     vague: float = 0
     blocked: float = 0
+    ordered: float = 0
     away: float = 0
     by_rate: float = 0
     by_window: float = 0
