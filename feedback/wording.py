@@ -13,16 +13,16 @@ from itertools import pairwise
 from feedback.encoding import mended
 
 _LISTS = (
-    "abuseat", "abusix", "backscatterer", "barracudacentral", "dnswl", "lashback", "mailspike", "manitu", "mcafee", "nixspam",
-    "proofpoint", "psbl", "senderbase", "senderscore", "sorbs", "spamcop", "spamhaus", "spamrats", "surbl", "trendmicro",
-    "truncate", "uceprotect", "uribl", "weighted",
+    "abuseat", "abusix", "backscatterer", "barracudacentral", "dnswl", "lashback", "mailspike", "manitu", "mcafee",
+    "messagelabs", "nixspam", "proofpoint", "psbl", "senderbase", "senderscore", "sorbs", "spamcop", "spamhaus",
+    "spamrats", "spamrl", "surbl", "symanteccloud", "trendmicro", "truncate", "uceprotect", "uribl", "weighted",
 )  # fmt: skip
-"""Names of public block lists: a host named after one is not blanked, for the name is what the reply wants to say."""
+"""Names of public block lists and filters: a host named after one is not blanked, for the name is the message."""
 
 _LONGEST = 200
 """Characters of a word worth looking into; a mail address has at most 254, and nobody reads a longer one either."""
 
-_PLAIN = re.compile(r"[^\W\d_]{1,24}[.,;:!?]?", re.ASCII)
+_PLAIN = re.compile(r"[^\W\d_]{1,11}[.,;:!?]?", re.ASCII)
 _SCHEME = re.compile(r"https?:/?/?", re.IGNORECASE)
 _BLANKS = tuple(
     (re.compile(pattern), blank)
@@ -43,6 +43,8 @@ _NAMED = re.compile(r"[A-Za-z]{1,5}[-_]?\d{2,4}|[A-Z]{2}\d{6}|[A-Z]{2,4}\d*_\d{3
 """The short labels that receivers give to their refusals: TSS04, S3150, RL000010, OFR_506."""
 _MARK = re.compile(r"\{(?:address|ip|time|host|id|number)\}")
 
+_LINK = re.compile(r"https?:/+\S*")
+_EVERY_LINK = frozenset({"http", "https", "www", "com", "net", "org"})
 _WORD = re.compile(
     r"\{(?:address|ip|time|host|id|number)\}|[245]\.\d{1,3}\.\d{1,3}(?:-\d{3})?|[a-z0-9_]+"
     r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
@@ -64,7 +66,13 @@ def words(text: str) -> str:
     low = mended(text) if not text.isascii() or "\\x" in text else text
     low = folded(low)
     low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
+    low = _LINK.sub(_link_words, low)
     return f" {' '.join(_WORD.findall(low))} "
+
+
+def _link_words(found: re.Match[str]) -> str:
+    """Of a link, what may name a list or a kind of refusal; its short words say nothing."""
+    return " ".join(word for word in _WORD.findall(found[0]) if len(word) > 2 and word not in _EVERY_LINK)
 
 
 def folded(text: str) -> str:
@@ -105,7 +113,11 @@ def _by_parts(word: str) -> str:
 def _run(run: str) -> str:
     if _ENHANCED.fullmatch(run):
         return run
-    return ".".join(map(_label, run.split(".")))
+    return (
+        ".".join("{number}" if label.isdigit() else _label(label) for label in run.split("."))
+        if "." in run
+        else _label(run)
+    )
 
 
 def _label(run: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a pack does what its rules say: their own samples run, rules nobody needs and rules that contradict each other found."""
+"""Whether a pack does what its rules say: their samples run; rules that nobody needs, or that contradict each other, found."""
 
 from collections.abc import Iterable
 

@@ -79,5 +79,5 @@ def softened(found: Meaning, *, transient: bool, before_recipient: bool) -> Mean
     """`found` within the bounds that no rule can overstep: a 4yz is never hard, and no reply that came before the
     recipient was named is about the recipient."""
     if before_recipient and found.code in _ABOUT_THE_ADDRESS:
-        return replace(_BLOCK, retry=found.retry)
+        return _BLOCK
     return replace(found, type=Type.SOFT) if transient and found.type is Type.HARD else found

@@ -1,0 +1,64 @@
+"""Yesterday's replies against changed rules."""
+
+import json
+
+from feedback.qualifier import Qualifier, parse
+from feedback.qualifier.replay import replay
+from feedback.qualifier.storm import Breaker
+from feedback.rules import built_in
+
+STOCK = Qualifier.stock()
+OPERATORS = """
+[[rule]]
+id = "our-partner"
+means = "mailbox_full"
+evidence = "agreed with the partner"
+words = ["frobnicated"]
+samples = ["550 Frobnicated"]
+not_samples = ["550 User unknown"]
+"""
+CHANGED = Qualifier(parse(built_in() | {"ours.toml": OPERATORS}))
+
+
+def test_the_difference_is_told_per_reason_and_per_receiver() -> None:
+    lines = [
+        json.dumps({"code": 550, "text": "Frobnicated today", "mx": "mx.partner.example", "site": "partner"}),
+        json.dumps({"code": 550, "text": "Frobnicated again", "site": "partner"}),
+        json.dumps({"code": 550, "text": "5.1.1 User unknown", "site": "other"}),
+    ]
+    found = replay(lines, STOCK, CHANGED)
+    assert (found.replies, found.changed) == (3, 2)
+    assert found.before == {"not_defined": 2, "user_unknown": 1}
+    assert found.after == {"mailbox_full": 2, "user_unknown": 1}
+    assert found.receivers == {("partner", "not_defined", "mailbox_full"): 2}
+    [change] = found.changes
+    assert (change.count, change.example) == (2, "550 Frobnicated today")
+
+
+def test_the_same_rules_change_nothing() -> None:
+    found = replay([json.dumps({"code": 550, "text": "5.1.1 User unknown"})], STOCK, STOCK)
+    assert (found.replies, found.changed, found.changes) == (1, 0, [])
+
+
+def test_lines_that_cannot_be_read_are_named_and_the_rest_is_compared() -> None:
+    found = replay(["{", json.dumps({"code": 550, "text": "x"}), json.dumps({"phase": "nowhere"}), ""], STOCK, CHANGED)
+    assert [fault.partition(":")[0] for fault in found.faults] == ["line 1", "line 3"]
+    assert found.replies == 1
+
+
+def test_attempts_without_a_reply_are_left_out() -> None:
+    found = replay(
+        [json.dumps({"delivered": True, "at": 1.0}), json.dumps({"text": "connection refused"})], STOCK, CHANGED
+    )
+    assert found.replies == 0
+
+
+def test_a_storm_breaker_requalifies_an_outage() -> None:
+    usual = [json.dumps({"delivered": True, "site": "big", "at": float(second)}) for second in range(1000)]
+    outage = [
+        json.dumps({"code": 550, "text": "5.1.1 no record found", "site": "big", "at": 1000.0 + second})
+        for second in range(1000)
+    ]
+    found = replay([*usual, *outage], STOCK, STOCK, Breaker())
+    assert found.hard_before == 1000
+    assert found.hard_after < 200
