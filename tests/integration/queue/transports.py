@@ -17,7 +17,7 @@ from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, Rabbi
 from worker.queue.rabbit.ladder import RUNGS
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
 
-DEADLINE = 30.0
+DEADLINE = 90.0
 """Seconds after which something that a test waits for is taken to be missing."""
 
 
