@@ -22,6 +22,10 @@ _LISTS = (
 _LONGEST = 200
 """Characters of a word worth looking into; a mail address has at most 254, and nobody reads a longer one either."""
 
+MAX_WORDS = 80
+"""Words of a reply that are matched: servers say what is wrong before they say where to read about it, and a bound on them
+bounds the time that any reply can take."""
+
 _PLAIN = re.compile(r"[^\W\d_]{1,11}[.,;:!?]?", re.ASCII)
 _SCHEME = re.compile(r"https?:/?/?", re.IGNORECASE)
 _BLANKS = tuple(
@@ -67,7 +71,7 @@ def words(text: str) -> str:
     low = folded(low)
     low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
     low = _LINK.sub(_link_words, low)
-    return f" {' '.join(_WORD.findall(low))} "
+    return f" {' '.join(_WORD.findall(low)[:MAX_WORDS])} "
 
 
 def _link_words(found: re.Match[str]) -> str:

@@ -1,9 +1,9 @@
 """Whether a pack does what its rules say: their samples run; rules that nobody needs, or that contradict each other, found."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from feedback.qualification import Verdict
-from feedback.qualifier import Qualifier, question
+from feedback.qualifier import BadPack, Qualifier, parse, question
 from feedback.qualifier.line import hear
 from feedback.qualifier.rule import Question, Rule, Sample
 from feedback.wording import canonical
@@ -12,6 +12,19 @@ from feedback.wording import canonical
 def check(qualifier: Qualifier) -> list[str]:
     """Every fault, in words that begin with the rule's id; empty for a pack that is in order."""
     return [fault for rule in qualifier.pack.rules for fault in _Checked(qualifier, rule).faults()]
+
+
+def checked(files: Mapping[str, str]) -> Qualifier:
+    """A qualifier of these rule files (name to text), made only if they are in order: for a reload that must not make
+    things worse.
+
+    Raises:
+        BadPack: with every fault, those of reading or else those of the check.
+    """
+    qualifier = Qualifier(parse(files))
+    if faults := check(qualifier):
+        raise BadPack(faults)
+    return qualifier
 
 
 class _Checked:

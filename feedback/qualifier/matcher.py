@@ -6,7 +6,6 @@ The words of a reply then name the few rules worth asking.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from fnmatch import translate
 from functools import lru_cache
 
@@ -14,21 +13,20 @@ from feedback.qualifier.pack import Pack
 from feedback.qualifier.phrase import Phrase
 from feedback.qualifier.rule import Question, Rule
 
-Filed = tuple[int, Phrase]
-
 
 class Matcher:
-    """The rules of a pack, filed."""
+    """The rules of a pack, filed. An entry is one phrase of a rule, or a rule without phrases; entries are numbered in the
+    order in which they are asked."""
 
     def __init__(self, pack: Pack) -> None:
-        self._rules = pack.rules
-        self._by_word: dict[str, list[Filed]] = defaultdict(list)
-        self._by_beginning: dict[str, list[Filed]] = defaultdict(list)
-        self._by_status: dict[str, list[int]] = defaultdict(list)
-        self._by_code: dict[int | str, list[int]] = defaultdict(list)
-        self._always: list[int] = []
-        for place, rule in enumerate(pack.rules):
-            self._file(place, rule)
+        self._entries: list[tuple[Rule, Phrase | None]] = []
+        self._by_word: dict[str, set[int]] = defaultdict(set)
+        self._by_beginning: dict[str, set[int]] = defaultdict(set)
+        self._by_status: dict[str, set[int]] = defaultdict(set)
+        self._by_code: dict[int | str, set[int]] = defaultdict(set)
+        self._always: set[int] = set()
+        for rule in pack.rules:
+            self._file(rule)
         self._beginnings = tuple(self._by_beginning)
         self._globs = [
             (glob, re.compile(translate(glob))) for glob in {glob for rule in pack.rules for glob in rule.receivers}
@@ -38,56 +36,53 @@ class Matcher:
 
     def first(self, question: Question, without: Rule | None = None) -> Rule | None:
         """The rule that decides, leaving `without` aside."""
-        for place, phrases in self._candidates(question):
-            rule = self._rules[place]
-            if rule is without or not rule.open_to(question):
+        passed = without
+        for number in sorted(self._worth_asking(question)):
+            rule, phrase = self._entries[number]
+            if rule is passed or rule is without:
                 continue
-            if phrases and not any(phrase.found_in(question.words) for phrase in phrases):
-                continue
-            if not rule.forbidden_by(question.words):
-                return rule
+            if not rule.open_to(question):
+                passed = rule
+            elif phrase is None or phrase.found_in(question.words):
+                if not rule.forbidden_by(question.words):
+                    return rule
+                passed = rule
         return None
 
-    def _candidates(self, question: Question) -> Iterator[tuple[int, list[Phrase]]]:
-        found: dict[int, list[Phrase]] = {}
+    def _worth_asking(self, question: Question) -> set[int]:
+        found = set(self._always)
         for word in set(question.words.split()):
-            for place, phrase in self._filed(word):
-                found.setdefault(place, []).append(phrase)
-        for place in self._numbered(question):
-            found[place] = []
-        return iter(sorted(found.items(), key=lambda item: item[0]))
-
-    def _numbered(self, question: Question) -> Iterator[int]:
-        yield from self._always
-        yield from self._by_code.get(question.code, ())
-        yield from self._by_code.get(f"{question.code // 100}yz", ())
+            found.update(self._filed(word))
+        found.update(self._by_code.get(question.code, ()))
+        found.update(self._by_code.get(f"{question.code // 100}yz", ()))
         if question.enhanced:
-            yield from self._by_status.get(question.enhanced, ())
-            yield from self._by_status.get(question.enhanced[: question.enhanced.rindex(".")], ())
+            found.update(self._by_status.get(question.enhanced, ()))
+            found.update(self._by_status.get(question.enhanced[: question.enhanced.rindex(".")], ()))
+        return found
 
-    def _file(self, place: int, rule: Rule) -> None:
+    def _file(self, rule: Rule) -> None:
         for phrase in rule.phrases:
             for anchor in phrase.anchors:
-                if anchor.endswith("*"):
-                    self._by_beginning[anchor[:-1]].append((place, phrase))
-                else:
-                    self._by_word[anchor].append((place, phrase))
+                shelf, key = (self._by_beginning, anchor[:-1]) if anchor.endswith("*") else (self._by_word, anchor)
+                shelf[key].add(len(self._entries))
+            self._entries.append((rule, phrase))
         if rule.phrases:
             return
         for status in rule.statuses:
-            self._by_status[status].append(place)
+            self._by_status[status].add(len(self._entries))
         for code in () if rule.statuses else rule.codes:
-            self._by_code[code].append(place)
+            self._by_code[code].add(len(self._entries))
         if not rule.statuses and not rule.codes:
-            self._always.append(place)
+            self._always.add(len(self._entries))
+        self._entries.append((rule, None))
 
-    def _filed_under(self, word: str) -> tuple[Filed, ...]:
-        filed = list(self._by_word.get(word, ()))
+    def _filed_under(self, word: str) -> frozenset[int]:
+        found = set(self._by_word.get(word, ()))
         if word.startswith(self._beginnings):
             for beginning in self._beginnings:
                 if word.startswith(beginning):
-                    filed += self._by_beginning[beginning]
-        return tuple(filed)
+                    found |= self._by_beginning[beginning]
+        return frozenset(found)
 
     def _receivers(self, mx_host: str | None, domain: str | None) -> frozenset[str]:
         """The globs of the pack that the host, or the recipient's domain, matches."""

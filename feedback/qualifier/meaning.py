@@ -64,15 +64,14 @@ MEANINGS: dict[str, Meaning] = {
     "undetermined": Meaning(Code.UNDETERMINED, Type.IGNORED, Reason.NOT_DEFINED),
 }
 
-_FOR_GOOD = {"system_trouble": _GENERIC, "overloaded": _GENERIC}
+_PERMANENT = MEANINGS | {"system_trouble": _GENERIC, "overloaded": _GENERIC}
+_TRANSIENT = {name: replace(found, retry=Retry.AGAIN) for name, found in MEANINGS.items()}
 _ABOUT_THE_ADDRESS = frozenset({Code.INVALID_RECIPIENT, Code.NO_RCPT, Code.RECIPIENT_REFUSED, Code.MAILBOX_FULL})
 
 
 def meaning(name: str, permanent: bool) -> Meaning:
     """What the name comes to in a 5yz (`permanent`) or a 4yz reply."""
-    if permanent:
-        return _FOR_GOOD.get(name, MEANINGS[name])
-    return replace(MEANINGS[name], retry=Retry.AGAIN)
+    return _PERMANENT[name] if permanent else _TRANSIENT[name]
 
 
 def softened(found: Meaning, *, transient: bool, before_recipient: bool) -> Meaning:

@@ -43,8 +43,12 @@ _NAME = re.compile(r"<([a-z_]+)>")
 _SIMPLE_WORD = re.compile(r"\{[a-z]+\}|[245]\.\d{1,3}\.\d{1,3}|[^\W_][\w]*\*?|_\w+|#")
 _COMMON = frozenset(
     {"a", "an", "and", "are", "as", "at", "be", "by", "de", "der", "die", "for", "from", "has", "have", "in", "is", "it",
-     "la", "le", "not", "of", "on", "or", "the", "this", "to", "was", "we", "with", "you", "your"}
+     "la", "le", "not", "of", "on", "or", "the", "this", "to", "was", "we", "with", "you", "your", "account", "address",
+     "client", "connection", "domain", "email", "host", "ip", "mail", "mailbox", "message", "messages", "recipient",
+     "sender", "server", "user", "{address}", "{host}", "{id}", "{ip}", "{number}"}
 )  # fmt: skip
+"""Words of every other reply, by which a phrase is better not found."""
+
 _IDEOGRAPHS = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 
 

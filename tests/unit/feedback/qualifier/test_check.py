@@ -3,7 +3,7 @@
 import pytest
 
 from feedback.qualifier import BadPack, Qualifier, parse
-from feedback.qualifier.check import check
+from feedback.qualifier.check import check, checked
 from feedback.rules import built_in
 
 RULE = {
@@ -138,3 +138,14 @@ def test_a_broken_operators_file_names_itself_beside_the_built_in_ones() -> None
     with pytest.raises(BadPack) as caught:
         parse(built_in() | {"ours.toml": written(means='"x"')})
     assert all(fault.startswith("ours.toml: ") for fault in caught.value.faults)
+
+
+def test_a_reload_takes_files_that_are_in_order() -> None:
+    assert checked({"ours.toml": written()}).pack.version == parse({"ours.toml": written()}).version
+
+
+@pytest.mark.parametrize("text", [written(means='"x"'), written(samples='["550 Other"]')])
+def test_a_reload_refuses_files_that_are_not_and_says_why(text: str) -> None:
+    with pytest.raises(BadPack) as caught:
+        checked({"ours.toml": text})
+    assert caught.value.faults
