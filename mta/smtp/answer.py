@@ -79,6 +79,12 @@ class Answers:
         octets = self._octets
         while (end := octets.find(b"\n", self._start)) >= 0:
             start, self._start = self._start, end + 1
+            if self._code is None and octets[start + 3 : start + 4] == b" " and end - start <= MAX_LINE:
+                code = _CODES.get(octets[start : start + 3])
+                if code is not None:  # a reply of one line, as nearly all are
+                    answer = Answer(code, octets[start : end + 1])
+                    self._begin = end + 1
+                    return answer
             if end - start > MAX_LINE or end - self._begin >= MAX_REPLY:
                 raise garbage("a reply that is too long")
             if self._code is None and octets[start:end] in (b"", b"\r"):

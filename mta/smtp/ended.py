@@ -1,6 +1,6 @@
 """How an opening or a transaction ended: the part of an attempt that one connection knows."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiosmtplib.errors import SMTPException, SMTPServerDisconnected, SMTPTimeoutError
 
@@ -11,8 +11,7 @@ from mta.smtp.answer import Answer
 _BEFORE_MAIL = (Phase.DNS, Phase.CONNECT, Phase.BANNER, Phase.EHLO, Phase.STARTTLS, Phase.AUTH)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """`dot_time`: seconds from the final dot to its reply. `untouched`: the connection was gone before the server
     answered anything of this mail, so that another one may take it as if nothing had been tried."""
 

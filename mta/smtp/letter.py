@@ -9,14 +9,17 @@ from mta.smtp.ended import Ended
 class Letter:
     """A mail, and its message in the last form that was asked for."""
 
-    __slots__ = ("_content", "mail")
+    __slots__ = ("_checked", "_content", "mail")
 
     def __init__(self, mail: Mail) -> None:
         self.mail = mail
         self._content: bytes | None = None
+        self._checked: Offers | None = None  # what they last were good for
 
     async def content(self, offers: Offers) -> bytes | Ended:
         """The octets for a server that offers this, or why they cannot be sent to it."""
+        if self._content is not None and offers is self._checked:
+            return self._content
         envelope = self.mail.envelope
         if not safe(envelope):
             return _impossible(Trouble.ILLEGAL_MESSAGE, "an address that servers read differently")
@@ -31,6 +34,7 @@ class Letter:
         if offers.size is not None and len(content) > offers.size:
             text = f"{len(content)} octets, the server takes at most {offers.size}"
             return _impossible(Trouble.TOO_LARGE, text)
+        self._checked = offers
         return content
 
 

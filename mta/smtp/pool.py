@@ -7,9 +7,9 @@ connections may be sent in a lane at once: then the way to the server and back i
 import asyncio
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
+from typing import NamedTuple
 
 from mta.attempt import Attempt, Broken, Path, Phase, Trouble
 from mta.lane import Lane
@@ -31,8 +31,7 @@ _MAX_LOST = 3
 """Sessions found dead before a mail no longer goes behind another's final dot."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """All of a send but the mail."""
 
     lane: Lane

@@ -8,6 +8,7 @@ closed when somebody needs their room, and count until they are.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mta.routing.route import Host
 from mta.smtp import Offers
@@ -15,8 +16,7 @@ from mta.smtp.session import Need, Session
 from mta.traffic.rule import Rule
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wish:
+class Wish(NamedTuple):
     """What a mail can use: a session to one of `hosts`, the first rather than the last. `alone`: not behind another's."""
 
     hosts: Sequence[Host]

@@ -76,45 +76,48 @@ class Transaction:
         """None when the server wants the message."""
         last = b"RSET\r\n" if self._mail.test else b"" if self._chunks else b"DATA\r\n"
         commands = envelope_commands(self._mail, self._content, self._line.offers, last)
-        timeouts = self._timeouts
-        limits = (timeouts.mail, timeouts.rcpt, timeouts.data)
-        at_once = self._line.offers.pipelining
-        owed = self._write(commands, limits) if at_once else []
-        for number, phase in enumerate(_PHASES[: len(commands)]):
-            self._phase = phase
-            if not at_once:
-                owed += self._write(commands[number : number + 1], limits[number:])
-            answer = await owed[number].future
-            if phase is Phase.RCPT and self._mail.test and answer.positive:
-                await self._finish_test(owed[number + 1 :])
-                return Ended(phase, Delivered(answer.reply()))
-            if not (300 <= answer.code < 400 if phase is Phase.DATA else answer.positive):
-                return await self._give_up(answer, owed[number + 1 :])
+        at_once = len(commands) if self._line.offers.pipelining else 1
+        for start in range(0, len(commands), at_once):
+            answers, fault = await self._ask(commands[start : start + at_once], start)
+            for number, answer in enumerate(answers, start):
+                self._phase = _PHASES[number]
+                later = answers[number - start + 1 :]
+                if self._phase is Phase.RCPT and self._mail.test and answer.positive:
+                    await self._tidy(self._leave_test(later))
+                    return Ended(self._phase, Delivered(answer.reply()))
+                if not (300 <= answer.code < 400 if self._phase is Phase.DATA else answer.positive):
+                    return await self._give_up(answer, later)
+            if fault is not None:
+                self._phase = _PHASES[start + len(answers)]
+                raise fault
         return None
 
-    def _write(self, commands: Sequence[bytes], limits: Sequence[float]) -> list[Owed]:
-        wire = self._wire
-        owed = []
-        for _, limit in zip(commands, limits, strict=False):
-            whole = self._timeouts.transaction if self._first is None else None
-            owed.append(wire.expect(limit, whole))
-            self._first = self._first or owed[0]
-        wire.write(b"".join(commands) if len(commands) > 1 else commands[0])
-        return owed
+    async def _ask(self, commands: Sequence[bytes], start: int) -> tuple[Sequence[Answer], SMTPException | None]:
+        """Write some of the commands, the first of them number `start`; their answers, as far as they came."""
+        timeouts = self._timeouts
+        limits = (timeouts.mail, timeouts.rcpt, timeouts.data)[start : start + len(commands)]
+        owed = self._wire.expect(limits, None if self._first else timeouts.transaction)
+        self._first = self._first or owed
+        self._wire.write(b"".join(commands))
+        try:
+            await owed.future
+        except SMTPException as fault:
+            return owed.answers, fault
+        return owed.answers, None
 
-    async def _finish_test(self, owed: Sequence[Owed]) -> None:
-        if owed:
-            owed[0].future.add_done_callback(self._was_reset)
-        else:
-            await self._tidy(self._reset())
+    async def _leave_test(self, later: Sequence[Answer]) -> None:
+        if not later:
+            await self._reset()
+        elif not later[0].positive:
+            self._wire.abort()
 
-    async def _give_up(self, answer: Answer, owed: Sequence[Owed]) -> Ended:
+    async def _give_up(self, answer: Answer, later: Sequence[Answer]) -> Ended:
         """End the transaction because of `answer`; the session goes on if it can."""
         ending = refused(answer)
         if isinstance(ending, Broken) or answer.code == 421:
             self._wire.abort()
         else:
-            await self._tidy(self._leave_transaction(owed))
+            await self._tidy(self._leave_transaction(later))
         untouched = answer.code == 421 and self._phase is Phase.MAIL
         return Ended(self._phase, ending, untouched=untouched)
 
@@ -125,13 +128,12 @@ class Transaction:
         except SMTPException:
             self._wire.abort()
 
-    async def _leave_transaction(self, owed: Sequence[Owed]) -> None:
+    async def _leave_transaction(self, later: Sequence[Answer]) -> None:
         opened = self._phase is not Phase.MAIL
-        for each in owed:
-            answer = await each.future
+        for answer in later:
             if 300 <= answer.code < 400:
                 # The server wants a message for nobody; one dot ends it (RFC 2920 section 3.1).
-                lone = self._wire.expect(self._timeouts.dot)
+                lone = self._wire.expect((self._timeouts.dot,))
                 self._wire.write(b".\r\n")
                 answer = await lone.future
             if answer.code == 421:
@@ -142,7 +144,7 @@ class Transaction:
             await self._reset()
 
     async def _reset(self) -> None:
-        owed = self._wire.expect(self._timeouts.mail)
+        owed = self._wire.expect((self._timeouts.mail,))
         self._wire.write(b"RSET\r\n")
         owed.future.add_done_callback(self._was_reset)
         if not self._line.offers.pipelining:
@@ -156,7 +158,7 @@ class Transaction:
         self._phase = Phase.BODY
         wire, timeouts = self._wire, self._timeouts
         octets = self._content if self._chunks else stuffed(self._content)
-        owed = wire.expect(timeouts.block)
+        owed = wire.expect((timeouts.block,))
         if self._chunks:
             wire.write(b"BDAT %d LAST\r\n" % len(octets))
         if len(octets) > _TAIL:

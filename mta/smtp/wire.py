@@ -10,6 +10,7 @@ import asyncio
 import collections
 import math
 import ssl
+from collections.abc import Sequence
 from typing import cast
 
 from aiosmtplib.errors import SMTPException, SMTPReadTimeoutError, SMTPServerDisconnected
@@ -23,14 +24,19 @@ _FAREWELL = 3.0
 
 
 class Owed:
-    """An answer that will come. Its clock starts when all answers before it are there (`since`); it may then take `limit`
-    seconds. `whole`: as many seconds are left, from then on, for it and all that is asked after it."""
+    """Answers that will come, to commands that leave together; the last one settles `future`, whoever fails leaves those
+    that came before in `answers`.
 
-    __slots__ = ("future", "limit", "since", "whole")
+    The clock starts when all that is owed before is there (`since`); each answer may then take its own of `limits`, in
+    seconds. `whole`: as many seconds are left, from then on, for these and all that is asked after them.
+    """
 
-    def __init__(self, future: asyncio.Future[Answer], limit: float, whole: float | None) -> None:
+    __slots__ = ("answers", "future", "limits", "since", "whole")
+
+    def __init__(self, future: asyncio.Future[Answer], limits: Sequence[float], whole: float | None) -> None:
+        self.answers: list[Answer] = []
         self.future = future
-        self.limit = limit
+        self.limits = limits
         self.whole = whole
         self.since: float | None = None
 
@@ -48,12 +54,12 @@ class Wire(SMTPProtocol):
         self._deadline = self._horizon = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
-        self.greeting = self.expect(limit)
+        self.greeting = self.expect((limit,))
 
     @property
     def usable(self) -> bool:
         """Open, and nothing came that was not asked for."""
-        return self.fault is None and self.is_connected and not self._answers
+        return self.fault is None and not self._answers
 
     @property
     def closed(self) -> asyncio.Future[None]:
@@ -73,16 +79,22 @@ class Wire(SMTPProtocol):
         try:
             while self._owed and (answer := answers.take()) is not None:
                 self._settle(answer, now)
-            if answers and not self._owed:
+            if self._owed:
+                self._watch(now)
+            elif answers:
                 self._unasked()
         except SMTPException as fault:
             self.end(fault)
 
     def _settle(self, answer: Answer, now: float) -> None:
-        future = self._owed.popleft().future
-        if not future.done():  # else: whoever waited was cancelled
-            future.set_result(answer)
-        self._watch(now)
+        owed = self._owed[0]
+        if owed.since is None:
+            self._begin(owed, now)
+        owed.answers.append(answer)
+        if len(owed.answers) == len(owed.limits):
+            self._owed.popleft()
+            if not owed.future.done():  # else: whoever waited was cancelled
+                owed.future.set_result(answer)
 
     def _unasked(self) -> None:
         if self._upgrading:
@@ -104,11 +116,11 @@ class Wire(SMTPProtocol):
 
     # What goes out
 
-    def expect(self, limit: float, whole: float | None = None) -> Owed:
-        """One answer more is owed: the one to what is written next."""
+    def expect(self, limits: Sequence[float], whole: float | None = None) -> Owed:
+        """As many answers more are owed: those to what is written next."""
         if self.fault is not None:
             raise self.fault
-        owed = Owed(self._loop.create_future(), limit, whole)
+        owed = Owed(self._loop.create_future(), limits, whole)
         self._owed.append(owed)
         if len(self._owed) == 1:
             self._watch(self._loop.time())
@@ -125,13 +137,14 @@ class Wire(SMTPProtocol):
 
     def flush(self) -> None:
         """Send what was written now."""
-        if self._out and self.fault is None and self.is_connected:
-            super().write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
+        transport = cast(asyncio.Transport | None, self.transport)
+        if self._out and transport is not None and not transport.is_closing():
+            transport.write(self._out[0] if len(self._out) == 1 else b"".join(self._out))
         self._out.clear()
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:
         """For aiosmtplib's own steps, which write first and wait then."""
-        answer = await self.expect(math.inf if timeout is None else timeout).future
+        answer = await self.expect((math.inf if timeout is None else timeout,)).future
         return SMTPResponse(answer.code, "\n".join(answer.lines()))
 
     async def start_tls(
@@ -146,7 +159,7 @@ class Wire(SMTPProtocol):
     def postpone(self, limit: float) -> None:
         """The answer that is due next may take `limit` seconds from now."""
         if self._owed:
-            self._owed[0].limit = limit
+            self._owed[0].limits = (limit,)
             self._watch(self._loop.time())
 
     async def drained(self, owed: Owed) -> None:
@@ -170,7 +183,7 @@ class Wire(SMTPProtocol):
             self.abort()
             return
         self._horizon = math.inf
-        self.expect(_FAREWELL).future.add_done_callback(self._left)
+        self.expect((_FAREWELL,)).future.add_done_callback(self._left)
         self.write(b"QUIT\r\n")
 
     def _left(self, _: asyncio.Future[Answer]) -> None:
@@ -185,6 +198,7 @@ class Wire(SMTPProtocol):
         """Close for this reason; only the first one counts."""
         if self.fault is None:
             self.fault = fault
+            self._out.clear()
             self._disarm()
             for owed in self._owed:
                 if not owed.future.done():
@@ -196,16 +210,17 @@ class Wire(SMTPProtocol):
 
     # What takes too long
 
+    def _begin(self, owed: Owed, now: float) -> None:
+        owed.since = now
+        if owed.whole is not None:
+            self._horizon = now + owed.whole
+
     def _watch(self, now: float) -> None:
-        if not self._owed:
-            self._deadline = math.inf
-            return
+        """Set the clock for the answer that is due next."""
         due = self._owed[0]
         if due.since is None:
-            due.since = now
-            if due.whole is not None:
-                self._horizon = now + due.whole
-        deadline = now + due.limit
+            self._begin(due, now)
+        deadline = now + due.limits[len(due.answers)]
         self._deadline = deadline if deadline < self._horizon else self._horizon
         if self._deadline < self._timer_at:
             self._arm()
@@ -222,6 +237,8 @@ class Wire(SMTPProtocol):
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, math.inf
+        if not self._owed:
+            return
         if self._loop.time() >= self._deadline:
             self.end(SMTPReadTimeoutError("no answer in time"))
         elif self._deadline < math.inf:
