@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
+from feedback.event import Event
 from feedback.qualification import Qualification, Type
 from feedback.qualifier import Qualifier
 from feedback.qualifier.storm import Breaker, Weather, observed, softened
@@ -57,18 +59,52 @@ class Difference:
 def replay(
     lines: Iterable[bytes | str], before: Qualifier, after: Qualifier, breaker: Breaker | None = None
 ) -> Difference:
-    """Compare what two packs say of a log of JSON lines (`Recorded`); a line that cannot be read becomes a fault, named by
-    its number. With a `breaker`, `after` is what a storm breaker would have made of it, which requalifies an outage."""
+    """Compare what two packs say of a log of JSON lines, each a `Recorded` or a feedback event.
+
+    A line that cannot be read becomes a fault, named by its number. With a `breaker`, `after` is what a storm breaker would
+    have made of it, which requalifies an outage.
+    """
     run = _Replay(before, _After(after, breaker))
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            run.take(msgspec.json.decode(line, type=Recorded))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+            run.take(read(line))
+        except (msgspec.MsgspecError, ValueError) as fault:
             run.found.faults.append(f"line {number}: {fault}")
     run.found.changes = sorted(run.kinds.values(), key=lambda change: -change.count)
     return run.found
+
+
+class _Head(msgspec.Struct, frozen=True):
+    event: str | None = None
+
+
+def read(line: bytes | str) -> Recorded:
+    """One line of a log.
+
+    Raises:
+        msgspec.MsgspecError, ValueError: it is neither a `Recorded` nor a feedback event.
+    """
+    if msgspec.json.decode(line, type=_Head).event is None:
+        return msgspec.json.decode(line, type=Recorded)
+    return _of_event(msgspec.json.decode(line, type=Event))
+
+
+def _of_event(event: Event) -> Recorded:
+    # An `expired` event repeats the reply of the last attempt, which had an event of its own.
+    smtp = None if event.cause == "expired" else event.smtp
+    path = event.path
+    return Recorded(
+        code=smtp.code if smtp else None,
+        text=smtp.text if smtp else "",
+        phase=Phase(smtp.phase) if smtp else Phase.RCPT,
+        mx=path.mx_host if path else None,
+        domain=event.rcpt_to.rpartition("@")[2] if event.rcpt_to else None,
+        site=path.site if path else None,
+        delivered=event.event == "sent",
+        at=datetime.fromisoformat(event.at).timestamp() if smtp or event.event == "sent" else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +118,7 @@ class _After:
     def qualify(self, recorded: Recorded, receiver: str) -> Qualification | None:
         ending = _ending(recorded)
         verdict = self.qualifier.qualify(recorded.phase, ending, recorded.mx, recorded.domain) if ending else None
-        if self.breaker is None or recorded.at is None:
+        if self.breaker is None or recorded.at is None or (ending is None and not recorded.delivered):
             return verdict.qualification if verdict else None
         weather = observed(self.weathers.get(receiver, Weather()), verdict, recorded.at, self.breaker)
         self.weathers[receiver] = weather

@@ -2,6 +2,7 @@
 
 import json
 
+from feedback.event import Event, PathPart, SmtpPart, encode
 from feedback.qualifier import Qualifier, parse
 from feedback.qualifier.replay import replay
 from feedback.qualifier.storm import Breaker
@@ -62,3 +63,38 @@ def test_a_storm_breaker_requalifies_an_outage() -> None:
     found = replay([*usual, *outage], STOCK, STOCK, Breaker())
     assert found.hard_before == 1000
     assert found.hard_after < 200
+
+
+def event(kind: str, cause: str | None = None) -> bytes:
+    return encode(
+        Event(
+            event_id="j/1",
+            seq=1,
+            event=kind,  # type: ignore[arg-type]
+            log_status="failed",
+            final=True,
+            in_doubt=False,
+            at="2026-01-01T00:00:00.000Z",
+            job_id="j",
+            delivery_id="d",
+            wave=0,
+            tenant="default",
+            rcpt_to="a@example.net",
+            context={},
+            attempt=1,
+            retry_count=0,
+            worker="w",
+            cause=cause,  # type: ignore[arg-type]
+            smtp=SmtpPart(phase="rcpt", code=550, enhanced=None, text="Frobnicated", canonical="Frobnicated"),
+            path=PathPart("partner", "mx.partner.example", None, None, None, None),
+        )
+    )
+
+
+def test_feedback_events_can_be_replayed_as_they_are() -> None:
+    found = replay([event("failed", "bounced")], STOCK, CHANGED)
+    assert found.receivers == {("partner", "not_defined", "mailbox_full"): 1}
+
+
+def test_the_reply_that_an_expired_event_repeats_is_not_counted_twice() -> None:
+    assert replay([event("failed", "expired")], STOCK, CHANGED).replies == 0
