@@ -42,7 +42,7 @@ def main() -> None:
     options = _options()
     contestants = [each for each in CONTESTANTS if each.name in options.contestants]
     courses = [Load(options.count, size, domains) for size in options.sizes for domains in options.domains]
-    console = Console(width=150)
+    console = Console(width=165)
     subprocess.run([_ROOT / "tests" / "bench" / "contest" / "install", _TOOLS], check=True)
     alone = own_network()
     with place(_TOOLS, alone) as ground:

@@ -7,12 +7,14 @@ processes below those started in it; a child that ended without being waited for
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_LEAVING = 50
 
 
 class Group(Protocol):
@@ -108,8 +110,12 @@ class Cgroup:
         return [int(pid) for pid in self._members.read_text().split()]
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._folder.rmdir()
+        """Remove it, once the last process in it is gone."""
+        for _ in range(_LEAVING):
+            with suppress(OSError):
+                self._folder.rmdir()
+                return
+            time.sleep(0.1)
 
 
 class Tree:
