@@ -163,6 +163,38 @@ def simulate_command(
     raise typer.Exit(run(scenario, controller or ["adaptive"], json))
 
 
+@app.command()
+def doctor(config: Config = None, json: Json = False) -> None:
+    """Check configuration, broker, store, DNS, keys and source addresses, and say what to mend."""
+    from worker.command.doctor import run
+
+    raise typer.Exit(run(settled(config), json))
+
+
+explain = typer.Typer(help="Why a job is where it is; which rule and limits apply to a domain.", no_args_is_help=True)
+app.add_typer(explain, name="explain")
+
+
+@explain.command("job")
+def explain_job(
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")], config: Config = None, json: Json = False
+) -> None:
+    """The story of one message so far, and what happens next."""
+    from worker.command.explain import job
+
+    raise typer.Exit(job(settled(config), job_id, json))
+
+
+@explain.command("domain")
+def explain_domain(
+    name: Annotated[str, typer.Argument(metavar="DOMAIN")], config: Config = None, json: Json = False
+) -> None:
+    """The site behind a domain, its rule and its limits."""
+    from worker.command.explain import domain
+
+    raise typer.Exit(domain(settled(config), name, json))
+
+
 dkim = typer.Typer(
     help="Make a signing key, print its DNS record, compare with what is published.", no_args_is_help=True
 )

@@ -1,0 +1,103 @@
+"""`campaign-mta doctor`: is everything there that the worker needs, and what is to be mended?"""
+
+import asyncio
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from feedback.store import StoreAway
+from mta.routing.resolver import Failure, Resolver
+from worker import adapters, outside
+from worker.queue import QueueAway
+from worker.settings import BadSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `fault` says what is wrong and how to mend it, None that it is in order."""
+
+    what: str
+    fault: str | None = None
+
+
+def run(settings: Settings, json: bool) -> int:
+    findings = asyncio.run(_examine(settings))
+    if json:
+        print(msgspec.json.encode(findings).decode())
+    else:
+        _show(findings)
+    return 1 if any(finding.fault for finding in findings) else 0
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    found = [Finding("configuration")]
+    for what, look in (("traffic rules", outside.rules), ("signing keys", outside.preparation), ("routes", _routes)):
+        found.append(_settled(what, settings, look))
+    found.append(await _reached("broker", _broker, settings))
+    found.append(await _reached("store", _store, settings))
+    found.append(await _dns(settings))
+    found += [_source(source.address) for pool in outside.pools(settings).values() for source in pool if source.address]
+    return found
+
+
+def _settled(what: str, settings: Settings, look: Callable[[Settings], object]) -> Finding:
+    try:
+        look(settings)
+    except BadSettings as fault:
+        return Finding(what, "; ".join(fault.faults))
+    return Finding(what)
+
+
+def _routes(settings: Settings) -> object:
+    return outside.routing(settings, random.Random())
+
+
+async def _reached(what: str, reach: Callable[[Settings], Awaitable[None]], settings: Settings) -> Finding:
+    try:
+        await reach(settings)
+    except (QueueAway, StoreAway) as fault:
+        return Finding(what, f"{fault}; is it running, and is [{what}] url right?")
+    return Finding(what)
+
+
+async def _broker(settings: Settings) -> None:
+    publisher = adapters.job_publisher(settings)
+    await publisher.open()
+    await publisher.close()
+
+
+async def _store(settings: Settings) -> None:
+    log = adapters.delivery_log(settings, adapters.worker_name(settings))
+    await log.open()
+    await log.close()
+
+
+async def _dns(settings: Settings) -> Finding:
+    """Any answer will do: with every domain routed, DNS is not needed at all."""
+    if any(entry.domain == "*" for entry in settings.route):
+        return Finding("DNS (not needed: every domain is routed)")
+    found = await Resolver(settings.dns.nameservers).query("example.com", "MX")
+    return Finding("DNS", f"{found.text}; see [dns] nameservers" if isinstance(found, Failure) else None)
+
+
+def _source(address: str) -> Finding:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as fault:
+            text = f"this machine cannot send from it: {fault.strerror}; add it to an interface, or mend the pool"
+            return Finding(f"source {address}", text)
+    return Finding(f"source {address}")
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table("what", "", "to mend", box=None)
+    for finding in findings:
+        table.add_row(finding.what, "[red]fault[/]" if finding.fault else "[green]ok[/]", finding.fault or "")
+    Console().print(table)

@@ -1,0 +1,124 @@
+"""`campaign-mta explain job | domain`: why a job is where it is; which rule and limits apply to a domain."""
+
+import asyncio
+import random
+import sys
+from typing import Any
+
+import msgspec
+
+from feedback.event import timestamp
+from feedback.log import State
+from feedback.store import StoreAway
+from mta.duration import format_duration
+from mta.envelope import Domain, a_form
+from mta.routing.route import NoRoute, Route
+from mta.traffic.quantity import format_rate
+from mta.traffic.rule import Rule
+from worker import adapters, outside
+from worker.settings import Settings
+
+
+def job(settings: Settings, job_id: str, json: bool) -> int:
+    try:
+        state = asyncio.run(_find(settings, job_id))
+    except StoreAway as fault:
+        print(f"the store cannot be reached: {fault}", file=sys.stderr)
+        return 1
+    if state is None:
+        print(f"no job {job_id} has been accepted; is it still in the queue, or was it rejected?", file=sys.stderr)
+        return 1
+    told = _told(state)
+    print(msgspec.json.encode(told).decode() if json else _story(told))
+    return 0
+
+
+async def _find(settings: Settings, job_id: str) -> State | None:
+    log = adapters.delivery_log(settings, adapters.worker_name(settings))
+    await log.open()
+    try:
+        return await log.find(job_id)
+    finally:
+        await log.close()
+
+
+def _told(state: State) -> dict[str, Any]:
+    last: dict[str, Any] | None = msgspec.json.decode(state.last_event) if state.last_event else None
+    return {
+        "job_id": state.face.job_id,
+        "delivery_id": state.face.delivery_id,
+        "rcpt_to": state.face.rcpt_to,
+        "accepted_at": timestamp(state.accepted_at),
+        "expires_at": timestamp(state.expires_at),
+        "attempts": state.attempt,
+        "in_doubt": state.doubtful,
+        "last_event": last,
+    }
+
+
+def _story(told: dict[str, Any]) -> str:
+    lines = [
+        f"job {told['job_id']} of delivery {told['delivery_id']}, to {told['rcpt_to']}",
+        f"  accepted {told['accepted_at']}, valid until {told['expires_at']}, {told['attempts']} attempts so far",
+    ]
+    if told["in_doubt"]:
+        lines.append("  in doubt: the receiver may have taken a copy without our knowing")
+    last = told["last_event"]
+    if last is None:
+        return "\n".join([*lines, "  no outcome yet: it waits for its contact date or its turn, or is being sent now"])
+    lines.append(f"  {last['at']} {last['event']}" + (f" ({last['cause']})" if "cause" in last else ""))
+    if smtp := last.get("smtp"):
+        said = f"{smtp['code']} {smtp['text']}" if smtp["code"] else smtp["text"]
+        host = (last.get("path") or {}).get("mx_host") or "nobody"
+        lines.append(f"    {host} at {smtp['phase']}: {said}")
+    if means := last.get("qualification"):
+        lines.append(f"    read as {means['name']} ({means['type']}, {means['reason_name']}) by rule {means['rule']}")
+    if last.get("detail"):
+        lines.append(f"    {last['detail']}")
+    if last["event"] == "delayed":
+        lines.append(f"  next: tried again at {last['next_attempt_at']}")
+    return "\n".join(lines)
+
+
+def domain(settings: Settings, name: str, json: bool) -> int:
+    match a_form(name):
+        case Domain(a_name):
+            pass
+        case fault:
+            print(f"{name!r} {fault}", file=sys.stderr)
+            return 1
+    route = asyncio.run(outside.routing(settings, random.Random()).route(a_name))
+    if isinstance(route, NoRoute):
+        print(f"{a_name}: no way there: {route.text}", file=sys.stderr)
+        return 1
+    rule = outside.rules(settings).match(route)
+    if json:
+        print(msgspec.json.encode(_limits(route, rule)).decode())
+    else:
+        _show(route, rule)
+    return 0
+
+
+def _limits(route: Route, rule: Rule) -> dict[str, Any]:
+    return {
+        "domain": route.domain,
+        "site": route.site,
+        "configured": route.static,
+        "hosts": [str(host) for host in route.hosts],
+        "rule": rule.name,
+        "connections": rule.connections,
+        "messages_per_connection": rule.messages_per_connection,
+        "rate": format_rate(rule.rate) if rule.rate is not None else None,
+        "tls": rule.tls.value,
+        "on_reply": [{"match": r.match, "action": r.action, "for": format_duration(r.lasts)} for r in rule.reactions],
+    }
+
+
+def _show(route: Route, rule: Rule) -> None:
+    how = "a configured route" if route.static else "its MX records"
+    print(f"{route.domain} is served by site {route.site}, found by {how}: {', '.join(map(str, route.hosts))}")
+    rate = f"{format_rate(rule.rate)}" if rule.rate is not None else "without a ceiling"
+    print(f"rule {rule.name}: at most {rule.connections} connections, {rule.messages_per_connection} messages on each,")
+    print(f"  rate {rate}, TLS {rule.tls.value}; per egress source, over all workers")
+    for reaction in rule.reactions:
+        print(f"  a reply like /{reaction.match}/: {reaction.action} for {format_duration(reaction.lasts)}")
