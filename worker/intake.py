@@ -45,15 +45,22 @@ class Intake:
         self._outage = outage
         self._limits = limits
         self._in_hand: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
 
     async def run(self, *, transactional: bool) -> None:
         """Take and drive, until cancelled; what is in hand then goes on until `drained` or `abandon`."""
         while True:
             await self._outage.over.wait()
-            while len(self._in_hand) >= self._limits.room:
-                await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
-            limit = min(_BATCH, self._limits.room - len(self._in_hand))
+            limit = min(_BATCH, await self._free_places())
             await self._begin(await self._queue.take(transactional=transactional, limit=limit))
+
+    async def _free_places(self) -> int:
+        """How many more jobs there is room for. A full worker waits for a few at once, lest each claim be a statement."""
+        enough = min(_BATCH // 2, (self._limits.room + 3) // 4)
+        while (free := self._limits.room - len(self._in_hand)) < enough:
+            self._freed.clear()
+            await self._freed.wait()
+        return free
 
     async def drained(self) -> None:
         """Wait for everything in hand to come to its end."""
@@ -83,7 +90,11 @@ class Intake:
     def _spawn(self, ticket: Ticket, work: Coroutine[None, None, None]) -> None:
         driven = asyncio.create_task(self._guard(ticket, work))
         self._in_hand.add(driven)
-        driven.add_done_callback(self._in_hand.discard)
+        driven.add_done_callback(self._ended)
+
+    def _ended(self, driven: asyncio.Task[None]) -> None:
+        self._in_hand.discard(driven)
+        self._freed.set()
 
     async def _guard(self, ticket: Ticket, work: Coroutine[None, None, None]) -> None:
         """Nothing that goes wrong with one job may stop the others: a fault of ours puts the ticket aside, claimed as it

@@ -1,12 +1,46 @@
 """Structured logs: one line an event, JSON or, on a terminal, for people."""
 
+import asyncio
+import atexit
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+_LINGER = 0.05
+"""Seconds that lines may wait for each other: a write for each would cost as much as all else about them."""
+
+
+class _Lines:
+    """A stream for structlog's writer, whose `flush` comes after every line and here means: soon."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: list[str] = []
+        self._due = False
+        atexit.register(self.out)
+
+    def write(self, text: str) -> None:
+        self._lines.append(text)
+
+    def flush(self) -> None:
+        if self._due:
+            return
+        try:
+            asyncio.get_running_loop().call_later(_LINGER, self.out)
+            self._due = True
+        except RuntimeError:  # no loop runs: nobody would come back for them
+            self.out()
+
+    def out(self) -> None:
+        """Write what there is."""
+        lines, self._lines, self._due = self._lines, [], False
+        self._stream.write("".join(lines))
+        self._stream.flush()
 
 
 def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
@@ -21,7 +55,7 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(stream))),
         cache_logger_on_first_use=True,
     )
 

@@ -6,6 +6,7 @@ import msgspec
 
 from feedback.qualifier import Qualifier
 from feedback.qualifier.line import hear, qualify_line
+from mta.attempt import Phase
 from mta.traffic.signal import signal_of
 from worker.settings import Settings
 
@@ -34,5 +35,5 @@ def run(_settings: Settings) -> int:
 
 def _answer(qualifier: Qualifier, asked: _Asked) -> dict[str, object]:
     answer = qualify_line(qualifier, msgspec.structs.asdict(asked))
-    heard = hear(asked.reply, None, asked.mx)
+    heard = hear(asked.reply, Phase(asked.phase) if asked.phase else None, asked.mx)
     return answer | {"signal": signal_of(heard.reply.line, heard.phase).kind.value}
