@@ -10,6 +10,9 @@ from feedback.stream import FeedbackStream
 from feedback.tracker import Tracker
 from feedback.tracker.postgres import PostgresTracker
 from feedback.tracker.sqlite import SqliteTracker
+from feedback.unknown import UnknownReplies
+from feedback.unknown.postgres import PostgresUnknownReplies
+from feedback.unknown.sqlite import SqliteUnknownReplies
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
@@ -45,6 +48,11 @@ def delivery_log(settings: Settings, worker: str) -> DeliveryLog:
 def tracker(settings: Settings) -> Tracker:
     url = settings.store.url.get_secret_value()
     return SqliteTracker(path) if (path := _file(url)) else PostgresTracker(url)
+
+
+def unknown_replies(settings: Settings) -> UnknownReplies:
+    url = settings.store.url.get_secret_value()
+    return SqliteUnknownReplies(path) if (path := _file(url)) else PostgresUnknownReplies(url)
 
 
 def worker_name(settings: Settings) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from feedback.log import Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
-from feedback.qualifier import Qualifier
-from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Trouble
+from mta.attempt import Attempt, Broken, Doubtful, Path, Phase, Trouble
 from mta.lane import Lane
 from mta.routing import Routing
 from mta.routing.route import NoRoute, Route
@@ -21,6 +20,7 @@ from worker.disposition import Disposition, Done, Expired, HeldUntil, Terms, dis
 from worker.job import SendJob
 from worker.preparation import Preparation, Prepared
 from worker.queue import Ticket
+from worker.reading import Reading
 from worker.schedule import Backoff, retry_delay
 from worker.settlement import Settlement
 
@@ -42,7 +42,7 @@ class Outside:
     rules: Rules
     gate: Gate
     relay: Relay
-    qualifier: Qualifier
+    reading: Reading
     intend: Callable[[tuple[str, int]], Awaitable[bool]]
 
 
@@ -122,12 +122,11 @@ class Delivery:
             state, attempt=state.attempt + 1, doubtful=state.doubtful or isinstance(attempt.ending, Doubtful)
         )
         _log_attempt(job, tried, attempt)
-        if isinstance(attempt.ending, Delivered):
-            return tried, Done(attempt)
         if isinstance(attempt.ending, Broken) and attempt.ending.trouble in _NOT_OURS:
             return state, HeldUntil(now + _PAUSE, attempt.text)
-        path, domain = attempt.path, job.envelope.domain
-        verdict = self.outside.qualifier.qualify(attempt.phase, attempt.ending, path.mx_host, domain)
+        verdict = self.outside.reading.verdict(attempt, job.envelope.domain, now)
+        if verdict is None:
+            return tried, Done(attempt)
         delay = asked if asked is not None else retry_delay(tried.attempt, attempt, self.backoff, self.rng)
         terms = Terms(job.on_doubt, state.resent, retry_at=now + delay, expires_at=state.expires_at)
         return tried, dispose(attempt, verdict, terms)

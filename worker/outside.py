@@ -1,6 +1,7 @@
 """The seams towards the world outside, built from the settings."""
 
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,13 @@ from feedback.qualifier import Qualifier
 from mta.envelope import Domain, a_form
 from mta.lane import Source
 from mta.routing.cache import Cache
+from mta.routing.https import PolicyFetch
 from mta.routing.resolver import Resolver
 from mta.routing.route import Host, Login
 from mta.routing.routes import Entry, Routes, parse_host
 from mta.routing.routing import Policy, Routing
+from mta.routing.securities import AsPublished
+from mta.routing.sts import PolicyBook
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
@@ -21,22 +25,39 @@ from mta.traffic.gate import StaticGate
 from mta.traffic.rules import Rules
 from worker.delivery import Outside
 from worker.preparation import Preparation
+from worker.reading import Reading
+from worker.reload import read
 from worker.settings import BadSettings, RouteEntry, Settings
 
 Intents = Callable[[tuple[str, int]], Awaitable[bool]]
 
 
-def build(settings: Settings, qualifier: Qualifier, intend: Intents, rng: random.Random) -> Outside:
+def build(settings: Settings, reading: Reading, intend: Intents, rng: random.Random) -> Outside:
     """All of them but the preparation."""
     ways = routing(settings, rng)
+    book = PolicyBook(ways.dns, PolicyFetch(ways.addresses, ssl.create_default_context()), time.monotonic)
     return Outside(
         routing=ways,
         rules=rules(settings),
         gate=StaticGate(),
-        relay=Pool(ways.addresses),
-        qualifier=qualifier,
+        relay=Pool(ways.addresses, securities=AsPublished(ways.dns, book)),
+        reading=reading,
         intend=intend,
     )
+
+
+def qualifier(settings: Settings) -> Qualifier:
+    """The operator's rules before the built-in ones.
+
+    Raises:
+        BadSettings: they are not in order; with every fault.
+    """
+    if not settings.feedback.rules:
+        return Qualifier.stock()
+    found = read(settings.feedback.rules)
+    if isinstance(found, list):
+        raise BadSettings(found)
+    return found
 
 
 def rules(settings: Settings) -> Rules:

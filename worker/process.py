@@ -9,18 +9,20 @@ from dataclasses import dataclass
 
 import structlog
 import uvloop
-from feedback.qualifier import Qualifier
-from feedback.wording import canonical
 
 from feedback.log import DeliveryLog, LogAway
+from feedback.wording import canonical
 from feedback.writer import Writer
 from worker import adapters, outside
+from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
 from worker.group import Group
 from worker.intake import Intake, Limits
 from worker.outage import Outage
 from worker.preparation import Preparation
 from worker.queue import JobQueue
+from worker.reading import Reading
+from worker.reload import Reload
 from worker.schedule import Backoff
 from worker.settings import Settings
 from worker.settlement import Grouping, Settlement
@@ -69,6 +71,8 @@ class Plant:
     outside: Outside
     preparation: Preparation
     sweep: Sweep
+    bookkeeping: Bookkeeping
+    reload: Reload
     bulk: Intake
     transactional: Intake
 
@@ -80,7 +84,8 @@ def build(settings: Settings) -> Plant:
     outage, writer, rng = Outage(), Writer(name, canonical), random.Random()
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
     settlement = Settlement(log, queue, writer, outage, grouping)
-    seams = outside.build(settings, Qualifier.stock(), intents(log), rng)
+    reading = Reading(outside.qualifier(settings))
+    seams = outside.build(settings, reading, intents(log), rng)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
@@ -97,6 +102,8 @@ def build(settings: Settings) -> Plant:
         outside=seams,
         preparation=preparation,
         sweep=Sweep(log, settlement, writer, outage, time.time),
+        bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings)),
+        reload=Reload(settings.feedback.rules, reading),
         bulk=intake(settings.worker.in_flight),
         transactional=intake(settings.worker.transactional_in_flight),
     )
@@ -123,6 +130,8 @@ async def _work(plant: Plant, settings: Settings) -> None:
         tasks.create_task(plant.transactional.run(transactional=True))
         tasks.create_task(plant.bulk.run(transactional=False))
         tasks.create_task(plant.sweep.run(settings.worker.remember))
+        tasks.create_task(plant.bookkeeping.run())
+        tasks.create_task(plant.reload.run())
 
 
 async def _drain(plant: Plant, limit: float) -> None:
@@ -134,6 +143,7 @@ async def _drain(plant: Plant, limit: float) -> None:
     except TimeoutError:
         _log.warning("drain_over")
     await asyncio.gather(plant.transactional.abandon(), plant.bulk.abandon())
+    await plant.bookkeeping.close()
     await plant.outside.relay.close()
     await plant.queue.close()
     await plant.log.close()

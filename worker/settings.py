@@ -115,8 +115,11 @@ class Retry(_Section):
 
 
 class Feedback(_Section):
+    """How feedback is sent, and the operator's files of qualification rules, asked in this order before the built-in ones."""
+
     batch: Annotated[int, Field(ge=1, le=500)] = 500
     linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 50
+    rules: list[Path] = []
 
 
 class RouteEntry(_Section):

@@ -53,24 +53,23 @@ class _RuleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse(files: Mapping[str, str]) -> Pack:
-    """The pack of these files (name to TOML text), taken layer by layer and within a layer by name.
+    """The pack of these files (name to TOML text), taken layer by layer and within a layer in the order given.
 
     Raises:
         BadPack: with every fault found.
     """
     faults: list[str] = []
     documents = {
-        name: document for name in sorted(files) if (document := _document(name, files[name], faults)) is not None
+        name: document for name, text in files.items() if (document := _document(name, text, faults)) is not None
     }
     lists = {key: words for document in documents.values() for key, words in _lists(document)}
     rules = [rule for name, document in documents.items() for rule in _rules(name, document, lists, faults)]
     faults += [f"{rule.id}: more than one rule has this id" for rule in _repeated(rules)]
     if faults:
         raise BadPack(faults)
-    text = "\0".join(f"{name}\0{files[name]}" for name in sorted(files))
     return Pack(
         rules=tuple(sorted(rules, key=lambda rule: LAYERS.index(rule.layer))),
-        version=hashlib.sha256(text.encode()).hexdigest()[:8],
+        version=hashlib.sha256("\0".join(files.values()).encode()).hexdigest()[:8],
     )
 
 

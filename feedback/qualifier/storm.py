@@ -64,6 +64,11 @@ def observed(weather: Weather, verdict: Verdict | None, now: float, breaker: Bre
     return replace(after, stormy_since=None) if _over(after, breaker) else after
 
 
+def shares(weather: Weather, breaker: Breaker) -> tuple[float, float]:
+    """The share of hard replies now and usually, for people to read."""
+    return weather.hard / weather.attempts if weather.attempts else 0.0, _usual_share(weather, breaker)
+
+
 def softened(verdict: Verdict, weather: Weather) -> Verdict:
     """The verdict as it is to be reported in this weather: during a storm nothing is hard."""
     found = verdict.qualification

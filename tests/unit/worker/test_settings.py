@@ -24,6 +24,7 @@ WRONG = [
     ("[retry]\njitter = 1", "retry.jitter: Input should be less than or equal to 0.9"),
     ("[feedback]\nbatch = 501", "feedback.batch: Input should be less than or equal to 500"),
     ("[feedback]\nlinger_ms = -1", "feedback.linger_ms: Input should be greater than or equal to 0"),
+    ("[feedback]\nrules = 7", "feedback.rules: Input should be a valid list"),
     ('[[route]]\ndomain = "x.example"', "route[0].hosts: Field required"),
     ('[[route]]\ndomain = "x"\nhosts = ["h"]\nusername = "u"', "route[0]: username and password_file belong together"),
     ('[[route]]\ndomain = "x"\nhosts = ["h"]\ntls = "maybe"', None),
@@ -97,13 +98,14 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     settings = load(
         write(
             tmp_path,
-            '[broker]\nurl_file = "secret"\n[store]\nurl = "sqlite:///store.db"\n[traffic]\nrules = ["t.toml"]\n'
+            '[broker]\nurl_file = "secret"\n[store]\nurl = "sqlite:///store.db"\n[traffic]\nrules = ["t.toml"]\n[feedback]\nrules = ["b.toml"]\n'
             '[[dkim]]\ndomain = "d"\nselector = "s"\nkey_file = "keys/s.pem"\n',
         )
     )
     assert settings.broker.url.get_secret_value() == "amqps://u:p@broker/"
     assert settings.store.url.get_secret_value() == f"sqlite:///{tmp_path}/store.db"
     assert settings.traffic.rules == [tmp_path / "t.toml"]
+    assert settings.feedback.rules == [tmp_path / "b.toml"]
     assert settings.dkim[0].key_file == tmp_path / "keys/s.pem"
 
 
