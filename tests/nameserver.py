@@ -106,18 +106,30 @@ class Nameserver:
 async def serving(nameserver: Nameserver) -> AsyncIterator[Nameserver]:
     """The nameserver on UDP and TCP at `nameserver.address` ("127.0.0.1:port")."""
     loop = asyncio.get_running_loop()
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    bound.bind(("127.0.0.1", 0))
-    port = bound.getsockname()[1]
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(nameserver.answer), sock=bound)
-    server = await asyncio.start_server(lambda r, w: _tcp(nameserver, r, w), "127.0.0.1", port)
-    nameserver.address = f"127.0.0.1:{port}"
+    udp, tcp = _sockets()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(nameserver.answer), sock=udp)
+    server = await asyncio.start_server(lambda r, w: _tcp(nameserver, r, w), sock=tcp)
+    nameserver.address = f"127.0.0.1:{udp.getsockname()[1]}"
     try:
         yield nameserver
     finally:
         transport.close()
         server.close()
         await server.wait_closed()
+
+
+def _sockets() -> tuple[socket.socket, socket.socket]:
+    """For UDP and TCP, on a port that is free for both."""
+    while True:
+        tcp = socket.create_server(("127.0.0.1", 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
 
 
 class _Udp(asyncio.DatagramProtocol):

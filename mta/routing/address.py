@@ -54,6 +54,15 @@ def allowed(address: str, *, private: bool = False, own: Collection[str] = ()) -
     return str(numeric) not in own
 
 
+def is_address(name: str) -> bool:
+    """Whether a host's name is an address literal."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _inner(numeric: IPv4Address | IPv6Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 one carries: what is connected to in the end."""
     if isinstance(numeric, IPv4Address):

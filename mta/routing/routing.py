@@ -1,7 +1,6 @@
 """The way to a domain: configured routes first, then its MX records, then the addresses of its hosts."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from random import Random
 
 from mta.attempt import Trouble
 from mta.envelope import Domain, a_form
-from mta.routing.address import allowed
+from mta.routing.address import allowed, is_address
 from mta.routing.mx import Exchanger, exchangers, in_order
 from mta.routing.resolver import Answer, Dns, Failure
 from mta.routing.route import Host, NoRoute, Route
@@ -46,7 +45,7 @@ class Routing:
 
     def __init__(self, routes: Routes, dns: Dns, policy: Policy, rng: Random) -> None:
         self._routes = routes
-        self._dns = dns
+        self.dns = dns
         self._policy = policy
         self._rng = rng
         self._readings: dict[str, _Reading] = {}
@@ -57,7 +56,7 @@ class Routing:
             return NoRoute(Trouble.NO_DOMAIN, f"{domain!r} is no domain")
         if configured := self._routes.find(domain):
             return configured
-        found = await self._dns.query(domain, "MX")
+        found = await self.dns.query(domain, "MX")
         if isinstance(found, Failure):
             return NoRoute(found.trouble, found.text)
         read = self._read(domain, found)
@@ -85,9 +84,9 @@ class Routing:
     async def addresses(self, host: Host) -> tuple[str, ...] | NoRoute:
         """The addresses to connect to, in the order to try, IPv4 and IPv6 in turn; those of hosts found by DNS only as
         far as the address policy allows. Connect to these and never to the name: it may have others by then."""
-        if _is_address(host.name):
+        if is_address(host.name):
             return self._permitted(host, [host.name])
-        four, six = await asyncio.gather(self._dns.query(host.name, "A"), self._dns.query(host.name, "AAAA"))
+        four, six = await asyncio.gather(self.dns.query(host.name, "A"), self.dns.query(host.name, "AAAA"))
         found = _in_turn(self._shuffled(four), self._shuffled(six))
         if not found and host.configured:
             found = await _system_addresses(host)
@@ -133,11 +132,3 @@ async def _system_addresses(host: Host) -> list[str]:
 def _in_turn(four: list[str], six: list[str]) -> list[str]:
     paired = [address for pair in zip(four, six, strict=False) for address in pair]
     return paired + four[len(six) :] + six[len(four) :]
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

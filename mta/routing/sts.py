@@ -1,17 +1,25 @@
 """MTA-STS (RFC 8461): a domain's policy on where its mail may go and that TLS must be authentic."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import structlog
 
 from mta.envelope import Domain, a_form
 from mta.routing.resolver import Answer, Dns
+
+_log = structlog.get_logger("mta.routing")
 
 MAX_AGE = 31_557_600.0
 """Seconds, about a year: the longest a policy may hold (section 3.2)."""
 RETRY = 300.0
 """Seconds before a policy that could not be fetched is asked for again (section 3.3)."""
+RENEWAL = 86_400.0
+"""Seconds, a day, or half of what a shorter policy holds: then it is fetched again, so that it does not lapse while nobody
+can get at its file (section 10.2)."""
 
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -49,11 +57,12 @@ Fetch = Callable[[str], Awaitable[str | Unfetched]]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A policy held for a domain: under which id, until when, and when a failed renewal may be tried again."""
+    """A policy held for a domain: under which id, until when, when to renew it, and when to try again after a failure."""
 
-    policy: StsPolicy | None
-    id: str | None
-    until: float
+    policy: StsPolicy | None = None
+    id: str | None = None
+    until: float = 0.0
+    renew_at: float = 0.0
     retry_at: float = 0.0
 
 
@@ -70,22 +79,37 @@ class PolicyBook:
         self._clock = clock
         self._entries = entries
         self._held: dict[str, _Held] = {}
+        self._fetching: dict[str, asyncio.Task[StsPolicy | None]] = {}
 
     async def policy(self, domain: str) -> StsPolicy | None:
         """The policy in force for a domain in A-form; None: it has none, or none could be had."""
-        now = self._clock()
-        held = self._held.get(domain) or _Held(None, None, 0.0)
-        current = held.policy if now < held.until else None
         announced = await self._announced(domain)
-        if announced is None or (current is not None and announced == held.id) or now < held.retry_at:
+        now, held = self._clock(), self._held.get(domain, _Held())
+        current = held.policy if now < held.until else None
+        same = current is not None and announced == held.id
+        if announced is None or now < held.retry_at or (same and now < held.renew_at):
             return current
+        fetching = self._fetching.get(domain) or self._begin(domain, announced)
+        return current if same else await asyncio.shield(fetching)  # one waiter's cancellation is not the others'
+
+    def _begin(self, domain: str, announced: str) -> asyncio.Task[StsPolicy | None]:
+        fetching = asyncio.create_task(self._renew(domain, announced))
+        self._fetching[domain] = fetching
+        fetching.add_done_callback(lambda _: self._fetching.pop(domain, None))
+        return fetching
+
+    async def _renew(self, domain: str, announced: str) -> StsPolicy | None:
+        """Fetch a policy; the one that is in force afterwards."""
         fetched = await self._fetch(domain)
         policy = parse_policy(fetched) if isinstance(fetched, str) else fetched.text
+        now, held = self._clock(), self._held.get(domain, _Held())
         if isinstance(policy, StsPolicy):
-            self._hold(domain, _Held(policy, announced, now + policy.max_age))
+            renew_at = now + min(policy.max_age / 2, RENEWAL)
+            self._hold(domain, _Held(policy, announced, now + policy.max_age, renew_at))
             return policy
-        self._hold(domain, _Held(held.policy, held.id, held.until, now + RETRY))
-        return current
+        _log.info("sts_policy_missing", domain=domain, fault=policy)
+        self._hold(domain, replace(held, retry_at=now + RETRY))
+        return held.policy if now < held.until else None
 
     async def _announced(self, domain: str) -> str | None:
         found = await self._dns.query(f"_mta-sts.{domain}", "TXT")

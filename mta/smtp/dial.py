@@ -8,16 +8,21 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NamedTuple
 
-from mta.attempt import Broken, Path, Phase, Trouble
+import structlog
+
+from mta.attempt import Broken, Path, Phase, Refused, Trouble
 from mta.lane import Lane
 from mta.routing.route import Host, NoRoute, Route
+from mta.routing.security import Security
 from mta.smtp.ended import Ended
 from mta.smtp.hosts import Hosts
 from mta.smtp.opening import Manners, Opening
 from mta.smtp.session import Need, Session
-from mta.smtp.tls import Securities, Security
+from mta.smtp.tls import Securities
 from mta.smtp.wire import Wire
 from mta.traffic.rule import Rule
+
+_log = structlog.get_logger("mta.smtp")
 
 Addresses = Callable[[Host], Awaitable[tuple[str, ...] | NoRoute]]
 """A host's addresses in the order to try, those that mail may be sent to."""
@@ -82,6 +87,11 @@ class Dialler:
 
     async def _address(self, call: Call, address: str, security: Security) -> Session | Undialled:
         """One address, in clear where TLS is known to be broken or turns out to be, and nobody insists on it."""
+        if security.testing is not None:
+            tested = await self._test(call, address, security.testing)
+            if not isinstance(tested, NoRoute):
+                return tested
+            _log.warning("sts_testing", domain=call.route.domain, host=str(call.host), fault=tested.text)
         if not security.required and self._hosts.is_plain(call.host, monotonic()):
             security = replace(security, wanted=False)
         result = await self._open(call, address, security)
@@ -91,6 +101,21 @@ class Dialler:
         if isinstance(plain, Session):
             self._hosts.breaks_tls(call.host, monotonic())
         return plain
+
+    async def _test(self, call: Call, address: str, testing: Security | NoRoute) -> Session | Undialled | NoRoute:
+        """As if a domain's policy were in force already; NoRoute: it would have kept the mail back."""
+        if isinstance(testing, NoRoute):
+            return testing
+        result = await self._open(call, address, testing)
+        if isinstance(result, Session) or result.ended.phase is not Phase.STARTTLS:
+            return result
+        match result.ended.ending:
+            case Broken(trouble, text):
+                return NoRoute(trouble, text)
+            case Refused(reply):
+                return NoRoute(Trouble.TLS_MISSING, f"the server refuses STARTTLS: {reply.line}")
+            case _:
+                return result
 
     async def _open(self, call: Call, address: str, security: Security) -> Session | Undialled:
         path = replace(call.path, remote_ip=address)

@@ -11,11 +11,12 @@ from aiosmtplib.response import SMTPResponse
 from mta.attempt import Broken, Phase, Tls, Trouble
 from mta.reply import Reply, clean
 from mta.routing.route import Login
+from mta.routing.security import Security
 from mta.smtp import Offers
 from mta.smtp.command import keywords, offers
 from mta.smtp.ended import Ended, broken, refused
 from mta.smtp.login import log_in, mechanism
-from mta.smtp.tls import Security, context_for, established
+from mta.smtp.tls import context_for, established
 from mta.smtp.wire import Wire
 from mta.traffic.rule import Timeouts
 

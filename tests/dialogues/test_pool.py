@@ -12,10 +12,10 @@ from mta.attempt import Attempt, Broken, Delivered, Refused, Trouble
 from mta.envelope import Envelope
 from mta.lane import Lane, Source
 from mta.routing.route import Host, NoRoute, Route
+from mta.routing.security import Security
+from mta.routing.tlsa import Tlsa
 from mta.smtp import Mail, Offers
-from mta.smtp.dane import Tlsa
 from mta.smtp.pool import Pool
-from mta.smtp.tls import Security
 from mta.traffic.rule import Rule, Timeouts, TlsPolicy
 from tests.dialogues.obliging import Obliging
 from tests.dialogues.script import Certificates, Scripted, sockets

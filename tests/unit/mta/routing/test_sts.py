@@ -13,13 +13,13 @@ import trustme
 
 from mta.attempt import Trouble
 from mta.routing import Policy, Routing
-from mta.routing.demand import Demand, demand
-from mta.routing.demands import Demands
 from mta.routing.https import MAX_SIZE, PolicyFetch
 from mta.routing.resolver import Resolver
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Routes
-from mta.routing.sts import RETRY, Mode, PolicyBook, StsPolicy, Unfetched, parse_policy, parse_record
+from mta.routing.securities import AsPublished
+from mta.routing.security import Security, security
+from mta.routing.sts import RENEWAL, RETRY, Mode, PolicyBook, StsPolicy, Unfetched, parse_policy, parse_record
 from mta.routing.tlsa import Promised, Tlsa, Unpromised
 from mta.traffic.rule import TlsPolicy
 from tests.nameserver import Fails, Nameserver, Script, serving
@@ -181,6 +181,23 @@ async def test_an_ended_policy_is_fetched_again() -> None:
     assert world.fetched == 2
 
 
+async def test_a_policy_is_renewed_before_it_ends_while_mail_goes_by_the_old_one() -> None:
+    world = World(file=ENFORCED.replace("86400", "604800"))
+    book = world.book()
+    await mode(book)
+    world.now, world.file = world.now + RENEWAL, ENFORCED.replace("enforce", "testing")
+    assert await mode(book) is Mode.ENFORCE
+    await asyncio.sleep(0)
+    assert [await mode(book), world.fetched] == [Mode.TESTING, 2]
+
+
+async def test_a_policy_that_many_want_is_fetched_once() -> None:
+    world = World()
+    book = world.book()
+    assert await asyncio.gather(*(mode(book) for _ in range(20))) == [Mode.ENFORCE] * 20
+    assert world.fetched == 1
+
+
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
 GOOD = AUTHORITY.issue_cert("mta-sts.example.net")
 OTHER_NAME = AUTHORITY.issue_cert("example.net")
@@ -276,21 +293,22 @@ async def test_a_policy_host_in_a_private_network_is_not_asked() -> None:
 MX = Host("mx.example.net")
 ENFORCE = StsPolicy(Mode.ENFORCE, 1.0, ("mx.example.net",))
 ELSEWHERE = StsPolicy(Mode.ENFORCE, 1.0, ("other.example.net",))
-TESTING = StsPolicy(Mode.TESTING, 1.0, ("other.example.net",))
+TESTING = StsPolicy(Mode.TESTING, 1.0, ("mx.example.net",))
 NONE = StsPolicy(Mode.NONE, 1.0)
-PROMISED = Promised((Tlsa(3, 1, 1, bytes(32)),))
+PROMISED = Promised((Tlsa(3, 1, 1, bytes(32)),), ("mx.example.net", "example.net"))
 UNUSABLE = Promised(())
 UNKNOWN = NoRoute(Trouble.DNS_FAILURE, "servfail")
 NOTHING = Unpromised()
-OPPORTUNISTIC, REQUIRED = Demand(), Demand(required=True)
-BY_STS = Demand(required=True, auth="mta-sts")
-BY_DANE = Demand(required=True, auth="dane", promised=PROMISED)
+OPPORTUNISTIC, REQUIRED = Security(), Security(required=True, auth="pkix")
+ENCRYPTED = Security(required=True)
+BY_STS = Security(required=True, auth="mta-sts")
+BY_DANE = Security(required=True, auth="dane", tlsa=PROMISED.records, names=PROMISED.names)
 
 
 @pytest.mark.parametrize(
     ("tls", "policy", "promise", "expected"),
     [
-        (TlsPolicy.NONE, ENFORCE, PROMISED, Demand(offered=False)),
+        (TlsPolicy.NONE, ENFORCE, PROMISED, Security(wanted=False)),
         (TlsPolicy.OPPORTUNISTIC, ENFORCE, PROMISED, OPPORTUNISTIC),
         (TlsPolicy.REQUIRED, None, NOTHING, REQUIRED),
         (TlsPolicy.REQUIRED, ELSEWHERE, UNKNOWN, REQUIRED),
@@ -298,14 +316,14 @@ BY_DANE = Demand(required=True, auth="dane", promised=PROMISED)
         (TlsPolicy.MTA_STS, NONE, NOTHING, OPPORTUNISTIC),
         (TlsPolicy.MTA_STS, ENFORCE, NOTHING, BY_STS),
         (TlsPolicy.MTA_STS, ELSEWHERE, NOTHING, Trouble.TLS_FAILED),
-        (TlsPolicy.MTA_STS, TESTING, NOTHING, Demand(auth="mta-sts", testing=True)),
+        (TlsPolicy.MTA_STS, TESTING, NOTHING, Security(testing=BY_STS)),
         (TlsPolicy.MTA_STS, ENFORCE, PROMISED, BY_STS),
         (TlsPolicy.MTA_STS, ENFORCE, UNKNOWN, BY_STS),
         (TlsPolicy.DANE, None, NOTHING, OPPORTUNISTIC),
         (TlsPolicy.DANE, None, PROMISED, BY_DANE),
         (TlsPolicy.DANE, ELSEWHERE, PROMISED, BY_DANE),
-        (TlsPolicy.DANE, None, UNUSABLE, REQUIRED),
-        (TlsPolicy.DANE, ENFORCE, UNUSABLE, REQUIRED),
+        (TlsPolicy.DANE, None, UNUSABLE, ENCRYPTED),
+        (TlsPolicy.DANE, ENFORCE, UNUSABLE, ENCRYPTED),
         (TlsPolicy.DANE, None, UNKNOWN, Trouble.DNS_FAILURE),
         (TlsPolicy.DANE, ENFORCE, UNKNOWN, Trouble.DNS_FAILURE),
         (TlsPolicy.DANE, ENFORCE, NOTHING, BY_STS),
@@ -316,18 +334,25 @@ def test_what_is_demanded_of_a_host(
     tls: TlsPolicy,
     policy: StsPolicy | None,
     promise: Unpromised | Promised | NoRoute,
-    expected: Demand | Trouble,
+    expected: Security | Trouble,
 ) -> None:
-    found = demand(tls, MX, policy, promise)
+    found = security(tls, MX, policy, promise)
     assert (found.trouble if isinstance(found, NoRoute) else found) == expected
 
 
 @pytest.mark.parametrize("tls", [TlsPolicy.MTA_STS, TlsPolicy.DANE])
 def test_a_configured_host_is_not_the_domains_business(tls: TlsPolicy) -> None:
-    assert demand(tls, Host("127.0.0.1", 25, configured=True), ELSEWHERE, PROMISED) == OPPORTUNISTIC
+    assert security(tls, Host("mx.example.net", 25, configured=True), ELSEWHERE, NOTHING) == OPPORTUNISTIC
 
 
-async def test_demands_are_asked_of_dns_and_the_policy_host() -> None:
+def test_a_host_that_a_policy_in_testing_does_not_cover_is_told_and_used() -> None:
+    found = security(TlsPolicy.MTA_STS, Host("mx.example.com"), TESTING, NOTHING)
+    assert isinstance(found, Security)
+    assert not found.required
+    assert isinstance(found.testing, NoRoute)
+
+
+async def test_what_is_published_is_asked_of_dns_and_the_policy_host() -> None:
     zone: dict[str, Script | list[Script]] = {
         "example.net MX": ("10 mx.example.net.",),
         "mx.example.net A": ("8.8.8.8",),
@@ -344,9 +369,9 @@ async def test_demands_are_asked_of_dns_and_the_policy_host() -> None:
         route = await Routing(Routes(()), resolver, Policy(), Random(1)).route("example.net")
         assert isinstance(route, Route)
         assert route.secure_mx
-        demands = Demands(resolver, PolicyBook(resolver, get, lambda: 0.0))
-        assert await demands.towards(TlsPolicy.DANE, route, route.hosts[0]) == BY_DANE
-        assert await demands.towards(TlsPolicy.MTA_STS, route, route.hosts[0]) == BY_STS
+        securities = AsPublished(resolver, PolicyBook(resolver, get, lambda: 0.0))
+        assert await securities(route, route.hosts[0], TlsPolicy.DANE) == BY_DANE
+        assert await securities(route, route.hosts[0], TlsPolicy.MTA_STS) == BY_STS
         nameserver.asked.clear()
-        assert await demands.towards(TlsPolicy.REQUIRED, route, route.hosts[0]) == REQUIRED
+        assert await securities(route, route.hosts[0], TlsPolicy.REQUIRED) == REQUIRED
         assert not nameserver.asked

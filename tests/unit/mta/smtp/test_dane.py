@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from mta.smtp import dane
-from mta.smtp.dane import DANE_EE, DANE_TA, Tlsa
+from mta.routing.tlsa import DANE_EE, DANE_TA, Tlsa
+from mta.smtp.dane import broken
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 HOST = "mx1.example"
@@ -58,10 +58,13 @@ LEAF = issue(HOST, BETWEEN)
 CHAIN = [LEAF.der, BETWEEN.der, AUTHORITY.der]
 EXPIRED = issue(HOST, BETWEEN, age_days=60)
 STRANGER = issue(HOST)
+STRANGE_AUTHORITY = issue("stranger", authority=True)
+OTHER = issue("another.example", AUTHORITY)
+WILD = issue("*.example", AUTHORITY)
 
 
 def authenticated(records: list[Tlsa], chain: list[bytes], names: list[str]) -> bool:
-    return dane.authenticated(records, chain, names, NOW)
+    return broken(records, chain, names, NOW) is None
 
 
 def record(usage: int, issued: Issued, selector: int, matching: int) -> Tlsa:
@@ -123,8 +126,37 @@ def test_a_chain_that_is_none_is_not_authenticated(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "selector", "matching", "usable"),
-    [(3, 1, 1, True), (2, 0, 2, True), (0, 1, 1, False), (1, 1, 1, False), (3, 2, 1, False), (3, 1, 3, False)],
+    ("usage", "named", "chain", "fault"),
+    [
+        (DANE_EE, OTHER, [LEAF, BETWEEN], "matches its TLSA records"),
+        (DANE_EE, AUTHORITY, [LEAF, BETWEEN, AUTHORITY], "matches its TLSA records"),
+        (DANE_TA, STRANGE_AUTHORITY, [LEAF, BETWEEN, AUTHORITY], "matches its TLSA records"),
+        (DANE_TA, STRANGE_AUTHORITY, [LEAF, BETWEEN, AUTHORITY, STRANGE_AUTHORITY], "do not lead"),
+        (DANE_TA, AUTHORITY, [LEAF, AUTHORITY], "do not lead"),
+        (DANE_TA, AUTHORITY, [OTHER, AUTHORITY], "do not lead"),
+        (DANE_TA, AUTHORITY, [EXPIRED, BETWEEN, AUTHORITY], "do not lead"),
+        (DANE_TA, LEAF, [OTHER, LEAF], "do not lead"),
+        (DANE_EE, LEAF, [], "shows no certificate"),
+    ],
+    ids=[
+        "another leaf",
+        "an end entity is the server's own",
+        "another authority",
+        "an authority that did not sign",
+        "a link of the chain is missing",
+        "another name",
+        "expired",
+        "a certificate that is no authority",
+        "no certificate",
+    ],
 )
-def test_only_some_records_mean_anything_in_smtp(usage: int, selector: int, matching: int, usable: bool) -> None:
-    assert Tlsa(usage, selector, matching, b"").usable is usable
+def test_a_broken_promise_is_told(usage: int, named: Issued, chain: list[Issued], fault: str) -> None:
+    told = broken([record(usage, named, 1, 1)], [each.der for each in chain], [HOST], NOW)
+    assert fault in (told or "")
+
+
+def test_a_wild_card_names_one_label() -> None:
+    records, chain = [record(DANE_TA, AUTHORITY, 0, 1)], [WILD.der, AUTHORITY.der]
+    assert authenticated(records, chain, [HOST])
+    assert not authenticated(records, chain, ["a.mx1.example"])
+    assert not authenticated(records, chain, ["example"])

@@ -1,0 +1,27 @@
+"""Asks what a domain and a host publish about TLS, as far as the rule wants to know."""
+
+from dataclasses import dataclass
+
+from mta.routing.resolver import Dns
+from mta.routing.route import Host, NoRoute, Route
+from mta.routing.security import Security, security
+from mta.routing.sts import PolicyBook
+from mta.routing.tlsa import Unpromised, promise
+from mta.traffic.rule import TlsPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class AsPublished:
+    """`mta.smtp.tls.Securities` by what is published. It depends on the recipient's domain too: under the rules `mta-sts`
+    and `dane` a session serves no other domain."""
+
+    dns: Dns
+    book: PolicyBook
+
+    async def __call__(self, route: Route, host: Host, tls: TlsPolicy) -> Security | NoRoute:
+        """See `mta.routing.security.security`. Under other rules than `mta-sts` and `dane` nothing is asked."""
+        if tls not in (TlsPolicy.MTA_STS, TlsPolicy.DANE):
+            return security(tls, host, None, Unpromised())
+        promised = await promise(self.dns, route, host) if tls is TlsPolicy.DANE else Unpromised()
+        policy = None if host.configured else await self.book.policy(route.domain)
+        return security(tls, host, policy, promised)
