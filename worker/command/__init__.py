@@ -195,6 +195,56 @@ def explain_domain(
     raise typer.Exit(domain(settled(config), name, json))
 
 
+rules = typer.Typer(help="The rules that say what replies mean: check, try, settle.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+
+
+@rules.command("check")
+def rules_check(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", exists=True, dir_okay=False)] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Run every rule's own samples: the built-in rules alone, or FILE before them."""
+    from worker.command.rules import check
+
+    raise typer.Exit(check(file, json))
+
+
+@rules.command("replay")
+def rules_replay(
+    log: Annotated[Path, typer.Argument(metavar="LOG", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Option("--rules", metavar="FILE", help="Instead of the configured ones; repeatable.")
+    ],
+    storm: Annotated[bool, typer.Option("--storm", help="Let the storm breaker take part.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """What changed rules would have made of recorded attempts or feedback events (JSON lines)."""
+    from worker.command.rules import Trial, replay_log
+
+    raise typer.Exit(replay_log(settled(config), Trial(log, files, storm), json))
+
+
+Kinds = list[str] | None
+
+
+@rules.command("unknown")
+def rules_unknown(
+    keep: Annotated[Kinds, typer.Option("--keep", metavar="ID", help="It means what it was taken for.")] = None,
+    ignore: Annotated[Kinds, typer.Option("--ignore", metavar="ID", help="It is not worth listing.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Replies that no rule knows, by their kind; settle them by id or canonical text, or with a rule."""
+    from feedback.qualifier.unknown import Decision
+    from worker.command.unknown import run
+
+    decisions = [(name, Decision.KEEP) for name in keep or []] + [(name, Decision.IGNORE) for name in ignore or []]
+    raise typer.Exit(run(settled(config), decisions, json))
+
+
 dkim = typer.Typer(
     help="Make a signing key, print its DNS record, compare with what is published.", no_args_is_help=True
 )

@@ -8,6 +8,7 @@ from feedback.qualifier import Qualifier
 from feedback.qualifier.line import hear, qualify_line
 from mta.attempt import Phase
 from mta.traffic.signal import signal_of
+from worker import outside
 from worker.settings import Settings
 
 
@@ -18,9 +19,9 @@ class _Asked(msgspec.Struct):
     domain: str | None = None
 
 
-def run(_settings: Settings) -> int:
+def run(settings: Settings) -> int:
     """Answers each line in turn; one that cannot be read is answered with its fault, and the exit code is 1."""
-    qualifier = Qualifier.stock()
+    qualifier = outside.qualifier(settings)
     faults = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():
