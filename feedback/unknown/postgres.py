@@ -3,7 +3,7 @@
 from feedback.log.postgres import MIGRATIONS
 from feedback.qualifier.unknown import MAX_KINDS, Decision, Ledger
 from feedback.store.postgres import Postgres
-from feedback.unknown import Row, kind, row
+from feedback.unknown.row import Row, kind, row
 
 _COLUMNS = "id, code, phase, canonical, count, first_at, last_at, site, example, decision"
 

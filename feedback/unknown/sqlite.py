@@ -6,7 +6,7 @@ from pathlib import Path
 from feedback.log.sqlite import MIGRATIONS
 from feedback.qualifier.unknown import MAX_KINDS, Decision, Ledger
 from feedback.store.sqlite import Sqlite
-from feedback.unknown import kind, row
+from feedback.unknown.row import kind, row
 
 _COLUMNS = "id, code, phase, canonical, count, first_at, last_at, site, example, decision"
 

@@ -52,6 +52,7 @@ PURE = [
     "feedback/qualifier/storm.py",
     "feedback/qualifier/trouble.py",
     "feedback/qualifier/unknown.py",
+    "feedback/unknown/row.py",
     "feedback/wording.py",
     "feedback/writer.py",
     "worker/disposition.py",

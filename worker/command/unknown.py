@@ -14,7 +14,8 @@ from rich.text import Text
 from feedback.qualifier import Qualifier
 from feedback.qualifier.unknown import Decision, Key, Ledger, Unknown, listed
 from feedback.store import StoreAway
-from feedback.unknown import UnknownReplies, id_of
+from feedback.unknown import UnknownReplies
+from feedback.unknown.row import id_of
 from mta.attempt import Phase, Refused
 from mta.reply import Reply
 from worker import adapters, outside

@@ -6,7 +6,8 @@ import pytest
 
 from feedback.qualifier.unknown import MAX_KINDS, Decision, Key, Unknown
 from feedback.store import StoreAway
-from feedback.unknown import UnknownReplies, id_of
+from feedback.unknown import UnknownReplies
+from feedback.unknown.row import id_of
 
 ODD = Key(550, "rcpt", "frobnicated by {host}")
 RARE = Key(554, "body", "wobbled")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from feedback.event import Event, PathPart, SmtpPart, encode, join
 from feedback.qualifier.unknown import Key, Unknown
-from feedback.unknown import id_of
+from feedback.unknown.row import id_of
 from feedback.unknown.sqlite import SqliteUnknownReplies
 from worker.command import app
 from worker.settings import BadSettings, load
