@@ -79,6 +79,8 @@ class Session(asyncio.Protocol):
         self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.ended.is_set():
+            return
         self._closing = True
         if self._held is not None:
             self._held.cancel()
@@ -270,6 +272,8 @@ class Session(asyncio.Protocol):
             upgraded = await loop.start_tls(transport, self, context, server_side=True)
         except (OSError, ssl.SSLError):
             transport.abort()
+            self._held = None
+            self.connection_lost(None)  # nobody else says so: the transport is no longer ours
             return
         if upgraded is None:  # the connection went away in the act
             return
