@@ -90,6 +90,10 @@ class Session(asyncio.Protocol):
 
     def shut(self) -> None:
         """End the connection because the sink ends."""
+        if isinstance(self._held, asyncio.Future):  # a handshake: nothing can be said
+            self.abort()
+            self.connection_lost(None)
+            return
         self._say(Reply(421, f"4.3.2 {self._desk.hostname} is shutting down"))
         self._close()
 
