@@ -24,6 +24,15 @@ def greets(port: int) -> bool:
         return False
 
 
+def listens(port: int) -> bool:
+    """Whether anybody takes connections there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1):
+            return True
+    except OSError:
+        return False
+
+
 def wait_until(
     holds: Callable[[], bool], what: str, told: Callable[[], str] = lambda: "", seconds: float = START_SECONDS
 ) -> None:

@@ -185,3 +185,13 @@ CASES = [
         "delivered none",
     ),
 ]
+
+
+def servable(case: Case) -> bool:
+    """By a zone that is signed as a whole or not at all, and stays as it is."""
+    return (
+        case.tls == "dane"
+        and case.play is None
+        and not isinstance(case.setting.tlsa, Silent)
+        and case.setting.unsigned in (frozenset(), frozenset({DOMAIN}))
+    )

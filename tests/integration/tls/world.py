@@ -26,6 +26,7 @@ from mta.smtp.pool import Pool
 from mta.traffic.rule import Rule, Timeouts, TlsPolicy
 from tests.integration.tls.certificates import served, trusting
 from tests.nameserver import Nameserver, Script, serving
+from tests.services.unbound import unbound
 from worker.sink import Sink
 
 DOMAIN, MX = "example.net", "mx.example.net"
@@ -101,7 +102,8 @@ async def _yes() -> bool:
 
 
 @asynccontextmanager
-async def world(setting: Setting) -> AsyncIterator[World]:
+async def world(setting: Setting, *, validating: bool = False) -> AsyncIterator[World]:
+    """With `validating` a real resolver stands in front of a zone that is signed, or as good as not."""
     async with AsyncExitStack() as stack:
         stack.enter_context(trusting())
         tls = served(setting.smtp, MX) if setting.smtp else None
@@ -111,7 +113,10 @@ async def world(setting: Setting) -> AsyncIterator[World]:
         nameserver = await stack.enter_async_context(serving(Nameserver(zone, secure=secure)))
         made = World(sink, nameserver, zone, {} if setting.file is None else {f"mta-sts.{DOMAIN}": setting.file})
         port = await _web(stack, setting.web, made) if setting.web else 9
-        dns = Cache(Resolver([nameserver.address], 0.5), lambda: made.now)
+        address = nameserver.address
+        if validating:
+            address = stack.enter_context(unbound(zone, DOMAIN, anchored=not setting.unsigned))
+        dns = Cache(Resolver([address], 3.0 if validating else 0.5), lambda: made.now)
         entries = [Entry(domain=DOMAIN, hosts=(Host(MX, sink.port, configured=True),))] if setting.smart_host else []
         made.routing = Routing(Routes(entries), dns, Policy(port=sink.port, allow_private_mx=True), Random(1))
         fetch = PolicyFetch(made.routing.addresses, ssl.create_default_context(), port)
