@@ -39,6 +39,10 @@ class Guide(Protocol):
         """Why it is closed, for people."""
 
     @property
+    def horizon(self) -> float | None:
+        """Seconds for which the limits in force are believed, where they may rise by themselves."""
+
+    @property
     def not_before(self) -> float:
         """No attempt begins earlier, though the lane is open."""
 
@@ -174,7 +178,8 @@ class LaneGate:
                 return
             del queue[answer]
             answer.set_result(self._permit(line, rule, force, now))
-        line.guide.stopped(Stop.WANT)
+        if line.turns.held.last <= now:  # nobody is on the way back either
+            line.guide.stopped(Stop.WANT)
 
     def _set_alarm(self, line: _Line, due: float | None) -> None:
         if due is not None:
@@ -190,9 +195,10 @@ class LaneGate:
         force = line.guide.in_force(rule, now)
         closed = line.guide.closed_until
         if closed > now:
-            due, why = line.turns.place(force, closed), line.guide.why
+            due, why = line.turns.place(force, closed, line.guide.horizon), line.guide.why
         else:
-            due, why = line.turns.place(force, now + line.waiting / line.turns.speed(force)), _limits(force, rule)
+            start = now + line.waiting / line.turns.speed(force)
+            due, why = line.turns.place(force, start, line.guide.horizon), _limits(force, rule)
         return Held(self._clock() + due - now, why)
 
     def _line(self, lane: Lane, rule: Rule, now: float) -> _Line:
@@ -219,7 +225,7 @@ def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float
     reply says, else a minute, since a lane that is slowed down still sends."""
     match signal:
         case Signal(Kind.SUSPEND):
-            return line.turns.place(rule, line.guide.closed_until) - now
+            return line.turns.place(rule, line.guide.closed_until, line.guide.horizon) - now
         case Signal(Kind.SLOW_DOWN, limit) if limit is not Limit.NONE:
             return line.turns.place_refused(rule, now + (asked_pause(attempt.text) or SLOWNESS)) - now
         case _:

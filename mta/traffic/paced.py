@@ -18,6 +18,11 @@ _WANTS = 10_000
 """Connections a worker asks for when it has more messages than its part lets it send: as many as there are."""
 
 
+_SEARCHING, _KNOWN = 30.0, 600.0
+"""Seconds for which a pace is believed: it may double every second or be back from a trial, or
+be tried beyond its wall every few minutes."""
+
+
 @dataclass(slots=True, eq=False)
 class Paced:
     """`Guide` of one lane in one worker. `refresh` is called when the account should be heard: at once where it is at hand,
@@ -32,7 +37,7 @@ class Paced:
     asked_at: float = -inf
     not_before: float = -inf
     busy: int = 0
-    pressed: bool = False
+    pressed: bool = True
     _offset: float = 0.0
     _force: Rule | None = None
 
@@ -42,6 +47,11 @@ class Paced:
         if self.part.closed_until > self.clock():
             return self.part.closed_until - self._offset
         return -inf if self._leased or self.asked_at == -inf else self.asked_at + REFRESH
+
+    @property
+    def horizon(self) -> float:
+        pace = self.part.pace
+        return _SEARCHING if pace.trial or pace.rate.searching else _KNOWN
 
     @property
     def why(self) -> str:
@@ -99,7 +109,7 @@ class Paced:
         """What this worker says to the account; its evidence is handed over with it."""
         part = self.part
         report = Report(
-            self.worker, _WANTS if self.pressed else self.busy + 1, part.pace.revision, part.report(), part.lease
+            self.worker, _WANTS if self.pressed else 2 * self.busy + 2, part.pace.revision, part.report(), part.lease
         )
         return Ask(str(self.lane), report, self.part.rule)
 

@@ -34,6 +34,7 @@ class Restraint:
 
     closed_until: float = -math.inf
     not_before: float = -math.inf
+    horizon: float | None = None
     why: str = ""
     cuts: dict[Limit, Cut] = field(default_factory=dict)
     top_speed: float = math.inf

@@ -20,6 +20,9 @@ _HASTE = 4
 """Over an estimated speed, so that a lane that was slow for a moment is not idle for a minute: a job that comes too early
 only asks again."""
 
+_EAGER = 1.25
+"""The same where the speed is a pace that is being found."""
+
 _FAR = {True: 3600.0, False: 300.0}
 """Seconds ahead that turns are given out for: by a rate, which is certain, and by an estimate, which may be wrong."""
 
@@ -75,8 +78,11 @@ class Turns:
         """How many may wait here: those whose turn probably comes in time."""
         return math.ceil(self.speed(rule) * patience) + rule.connections
 
-    def place(self, rule: Rule, start: float) -> float:
-        """When one more job should come back that does not wait here, not before `start`."""
+    def place(self, rule: Rule, start: float, horizon: float | None = None) -> float:
+        """When one more job should come back that does not wait here, not before `start`. `horizon`: seconds for which the
+        rule's limits are believed, where they may rise by themselves; then the rate is an estimate too."""
+        if horizon is not None:
+            return self.held.take(start, _EAGER * self.speed(rule), horizon)
         return self.held.take(start, self._pull(rule), _FAR[rule.rate is not None])
 
     def place_refused(self, rule: Rule, start: float) -> float:

@@ -1,42 +1,17 @@
 """The gate on a loop whose time the test moves: no waiting, no luck."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
 
 from mta.lane import Lane, Source
 from mta.traffic.gate import StaticGate
 from mta.traffic.permit import Gate, Held, Permit
 from mta.traffic.rule import Reaction, Rule
 from tests.unit.mta.traffic.site import LANE, RULE, delivered, refused
+from tests.virtual import virtual
 
 OTHER = Lane(Source(pool="default", helo="mta1.example.com"), "example.org")
 EPOCH = 1_700_000_000.0
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands still while anything can run, then jumps to the next timer."""
-
-    now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
-        if not ready and timers:
-            self.now = max(self.now, min(timer.when() for timer in timers))
-        super()._run_once()  # type: ignore[misc]
-
-
-def virtual(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    def run() -> None:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(test())
-
-    run.__name__ = test.__name__
-    return run
 
 
 def gate() -> StaticGate:
