@@ -29,12 +29,14 @@ _NAMESERVER = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::(?P<six_port>\d+))?|(?
 class Answer:
     """What a name has of one type; `records` are dnspython's, and empty when the name exists without any.
 
-    `ttl` in seconds. `authentic`: a validating resolver vouches for it (the AD bit; RFC 4035 section 3.2.3).
+    `ttl` in seconds. `authentic`: a validating resolver vouches for it (the AD bit; RFC 4035 section 3.2.3). `name`: the
+    one that aliases led to, if there were any.
     """
 
     records: tuple[Any, ...]
     ttl: float
     authentic: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ class Resolver:
         except dns.exception.DNSException as error:
             return Failure(Trouble.DNS_FAILURE, f"the look-up of {name} {kind} failed: {error}")
         authentic = bool(answer.response.flags & dns.flags.AD)
-        return Answer(tuple(answer.rrset or ()), answer.chaining_result.minimum_ttl, authentic)
+        alias = str(answer.canonical_name).rstrip(".").lower() if answer.chaining_result.cnames else None
+        return Answer(tuple(answer.rrset or ()), answer.chaining_result.minimum_ttl, authentic, alias)
 
 
 def _failure(name: str, kind: str, error: dns.resolver.NoNameservers) -> Failure:

@@ -18,7 +18,7 @@ class Security:
 
     `wanted`: ask for TLS. `required`: no mail without it. `auth`: what makes the certificate good, as it is reported:
     `none` (anything does), `pkix` and `mta-sts` (a known authority says it is the host's), `dane` (`tlsa` says so;
-    `names` are those that a certificate under a trust anchor may carry).
+    `names` are those that a certificate under a trust anchor may carry; the server is asked for the first).
 
     `testing`: what the domain means to ask for one day. Until then it wants to hear what would come of it, and to have its
     mail all the same (RFC 8461 section 5).

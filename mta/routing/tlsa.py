@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mta.attempt import Trouble
 from mta.routing.address import is_address
-from mta.routing.resolver import Answer, Dns, Failure
+from mta.routing.resolver import Answer, Dns
 from mta.routing.route import Host, NoRoute, Route
 
 DANE_TA, DANE_EE = 2, 3
@@ -36,7 +36,8 @@ class Unpromised:
 @dataclass(frozen=True, slots=True)
 class Promised:
     """TLS is mandatory. With `records`, its certificate must match one; without (all were unusable), it need not be
-    authenticated (RFC 7672 section 2.2). `names`: those that a certificate under a trust anchor may carry."""
+    authenticated (RFC 7672 section 2.2). `names`: those that a certificate under a trust anchor may carry, first that of the
+    records."""
 
     records: tuple[Tlsa, ...]
     names: tuple[str, ...] = ()
@@ -56,13 +57,24 @@ async def promise(dns: Dns, route: Route, host: Host) -> Unpromised | Promised |
         address = await dns.query(host.name, "AAAA")
     if isinstance(address, Answer) and not address.authentic:
         return Unpromised()
-    found = await dns.query(f"_{host.port}._tcp.{host.name}", "TLSA")
-    if isinstance(found, Failure):
-        if found.trouble is Trouble.NO_DOMAIN:
-            return Unpromised()
-        return NoRoute(found.trouble, f"{found.text}; {host.name} may ask for DANE")
-    if not found.records or not found.authentic:
-        return Unpromised()
-    records = (Tlsa(each.usage, each.selector, each.mtype, each.cert) for each in found.records)
-    names = (host.name,) if host.configured else (host.name, route.domain)  # section 3.2.2
-    return Promised(tuple(record for record in records if record.usable), names)
+    # Where the host's name is an alias, the promise may be at its end, and is looked for there first (section 2.2).
+    end = address.name if isinstance(address, Answer) else None
+    for name in dict.fromkeys((end or host.name, host.name)):
+        found = await _records(dns, name, host.port)
+        if isinstance(found, NoRoute):
+            return found
+        if found:
+            names = (name,) if host.configured else (name, route.domain)  # section 3.2.2
+            return Promised(tuple(record for record in found if record.usable), names)
+    return Unpromised()
+
+
+async def _records(dns: Dns, name: str, port: int) -> tuple[Tlsa, ...] | NoRoute:
+    """The authentic records, usable or not."""
+    found = await dns.query(f"_{port}._tcp.{name}", "TLSA")
+    if isinstance(found, Answer):
+        records = found.records if found.authentic else ()
+        return tuple(Tlsa(each.usage, each.selector, each.mtype, each.cert) for each in records)
+    if found.trouble is Trouble.NO_DOMAIN:
+        return ()
+    return NoRoute(found.trouble, f"{found.text}; {name} may ask for DANE")

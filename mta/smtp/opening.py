@@ -92,7 +92,7 @@ class Opening:
 
     async def _upgrade(self, security: Security) -> Reply | str | None:
         """TLS on, or the server's refusal, or what went wrong."""
-        name, limit = self._manners.name, self._manners.timeouts.tls
+        name, limit = (security.names or (self._manners.name,))[0], self._manners.timeouts.tls
         try:
             await self.wire.start_tls(context_for(security), name, limit)
         except SMTPResponseException as fault:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.integration.tls.certificates import ders, tlsa
-from tests.integration.tls.world import DOMAIN, MX, Setting, World
+from tests.integration.tls.world import ALIAS, DOMAIN, MX, Setting, World
 from tests.nameserver import Fails, Silent
 
 ENFORCE = f"version: STSv1\nmode: enforce\nmx: {MX}\nmax_age: 86400\n"
@@ -99,6 +99,12 @@ async def one_fetch(world: World, tls: str) -> str:
     return f"{', '.join(got)}, {world.fetched} fetched"
 
 
+async def alias(world: World, tls: str) -> str:
+    """The host's name leads to another, which makes the promise and is on the certificate."""
+    world.zone[f"{DOMAIN} MX"] = (f"10 {ALIAS}.",)
+    return await world.outcome(tls)
+
+
 CASES = [
     sts("good certificate", "delivered mta-sts"),
     sts("certificate for another name", "tls_failed", smtp="wrong name"),
@@ -147,6 +153,7 @@ CASES = [
     dane("2 1 1 of another authority", "tls_failed", tlsa=anchor("2 1 1", "unknown authority")),
     dane("2 0 1, anchor not sent", "tls_failed", smtp="anchor kept back", tlsa=anchor("2 0 1")),
     dane("2 0 0, anchor not sent", "delivered dane", smtp="anchor kept back", tlsa=anchor("2 0 0")),
+    dane("2 1 1 at an alias's end", "delivered dane", alias, tlsa=anchor("2 1 1")),
     dane("unusable records, self-signed", "delivered none", smtp="self-signed", tlsa=leaf("1 1 1")),
     dane("unusable records, no STARTTLS", "tls_missing", smtp=None, tlsa=leaf("1 1 1")),
     dane("3 1 1, no STARTTLS", "tls_missing", smtp=None, tlsa=leaf("3 1 1")),

@@ -29,7 +29,7 @@ from tests.nameserver import Nameserver, Script, serving
 from tests.services.unbound import unbound
 from worker.sink import Sink
 
-DOMAIN, MX = "example.net", "mx.example.net"
+DOMAIN, MX, ALIAS = "example.net", "mx.example.net", "alias.example.net"
 SOURCE = Source(pool="default", helo="client.example")
 
 
@@ -132,6 +132,7 @@ def _zone(setting: Setting, port: int) -> dict[str, Script]:
         f"{DOMAIN} MX": (f"10 {MX}.",),
         f"{MX} A": ("127.0.0.1",),
         f"{MX} AAAA": (),
+        f"{ALIAS} CNAME": (f"{MX}.",),
         f"mta-sts.{DOMAIN} A": ("127.0.0.1",),
     }
     if setting.file is not None:

@@ -81,6 +81,35 @@ async def test_a_host_that_the_operator_names_keeps_its_own_promise() -> None:
     assert found == Promised((Tlsa(3, 1, 1, bytes.fromhex(DIGEST)),), ("mx.example.net",))
 
 
+ALIAS: dict[str, Script] = {"mx.example.net CNAME": ("mx.example.org.",), "mx.example.org A": ("8.8.8.8",)}
+ENDS = SIGNED | {"mx.example.org", "_25._tcp.mx.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("owners", "base"),
+    [
+        (("mx.example.org",), "mx.example.org"),
+        (("mx.example.net",), "mx.example.net"),
+        (("mx.example.net", "mx.example.org"), "mx.example.org"),
+    ],
+)
+async def test_an_alias_is_followed_to_the_promise(owners: tuple[str, ...], base: str) -> None:
+    zone = ALIAS | {f"_25._tcp.{owner} TLSA": (f"3 1 1 {DIGEST}",) for owner in owners}
+    async with serving(Nameserver(zone, secure=ENDS)) as nameserver:
+        found = await promise(Resolver([nameserver.address]), ROUTE, MX)
+    assert found == Promised((Tlsa(3, 1, 1, bytes.fromhex(DIGEST)),), (base, "example.net"))
+
+
+async def test_an_alias_whose_end_cannot_be_asked_is_not_passed_by() -> None:
+    zone = ALIAS | {
+        f"{TLSA} TLSA": (f"3 1 1 {DIGEST}",),
+        "_25._tcp.mx.example.org TLSA": Fails("SERVFAIL"),
+    }
+    async with serving(Nameserver(zone, secure=ENDS)) as nameserver:
+        found = await promise(Resolver([nameserver.address], 0.5), ROUTE, MX)
+    assert isinstance(found, NoRoute)
+
+
 async def test_an_address_promises_nothing() -> None:
     async with serving(Nameserver({})) as nameserver:
         resolver = Resolver([nameserver.address])
