@@ -109,7 +109,7 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     known = min(dial.wall, value)
     expected = (1 - known / value) / 2 if value > 1.001 * known else min(0.1 * cuts, 0.4)
-    sure = dial.sure if value > dial.sure else 0.0
+    sure = dial.sure if value > NEAR * dial.sure else 0.0
     wall = max(sure, value * (1 - refusals.share(expected, spent)))
     same = not dial.searching and wall > 0.9 * dial.wall
     trust = min(dial.trust + 1, MOST_TRUST) if same else DOUBT

@@ -42,12 +42,13 @@ def decode(text: str, now: float) -> Account:
     last = max([account.pace.since, *(lease.until for lease in account.leases.values())])
     if now - last <= STALE:
         return account
-    return Account(pace=aged(account.pace, now))
+    return Account(pace=aged(account.pace, now - last, now))
 
 
-def aged(pace: Pace, now: float) -> Pace:
-    """The pace with which the next wave begins: a little under the wall, a new round, nothing on trial but what was."""
-    weight = 0.5 ** (max(0.0, now - pace.since) / HALF_LIFE)
+def aged(pace: Pace, age: float, now: float) -> Pace:
+    """The pace with which the next wave begins, `age` seconds after the last: a little under the wall, a new round, nothing
+    on trial but what was."""
+    weight = 0.5 ** (max(0.0, age) / HALF_LIFE)
     return replace(
         pace,
         revision=pace.revision + 1,

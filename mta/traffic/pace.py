@@ -195,6 +195,8 @@ def _change(what: str, was: Dial, becomes: Dial, tally: Tally, now: float) -> Ch
 
 
 def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None:
+    if pace.trial:
+        return None
     gone = now - max(pace.since, pace.heed_from)
     searching = (pace.rate.searching and tally.bound_by_rate) or (pace.window.searching and tally.bound_by_window)
     least, enough = (

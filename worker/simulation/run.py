@@ -1,9 +1,12 @@
 """Scenarios run with the controllers that were asked for."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Any
 
+from mta.traffic.memory import aged
 from mta.traffic.pace import Pace
 from mta.traffic.rule import Rule
 from worker.simulation.adaptive import Adaptive
@@ -59,6 +62,17 @@ def results(
         engine.run(lambda settled, name=name: progress(name, settled))  # type: ignore[misc]
         found.append(result(name, engine, known))
     return found
+
+
+def second_wave(scenario: Scenario, gap: float) -> Result:
+    """The adaptive controller's figures in a wave like the one it sent `gap` seconds before."""
+    first = Adaptive(_by_site(scenario.rules, UNKNOWN_SITE))
+    Engine(scenario, first).run()
+    learnt = {
+        key: replace(aged(account.pace, gap, 0.0), growth_from=0.0, closed_until=0.0, opened_at=-inf)
+        for key, account in first.accounts.items()
+    }
+    return results(scenario, ["adaptive"], remembered=learnt)[0]
 
 
 def controller(name: str, scenario: Scenario, remembered: dict[tuple[str, int], Pace] | None = None) -> Control:

@@ -30,3 +30,19 @@ def test_a_single_source_needs_no_dice() -> None:
     before = rng.getstate()
     assert choose_source(POOL[:1], "example.net", rng) is POOL[0]
     assert rng.getstate() == before
+
+
+def test_a_source_that_is_not_usable_leaves_its_part_to_the_others() -> None:
+    sources = [Source(pool="p", helo="h", address=f"192.0.2.{n}", weight=w) for n, w in ((1, 5), (2, 5), (3, 1))]
+    rng = Random(1)
+    chosen = Counter(
+        choose_source(sources, "site", rng, lambda source, site: source.address != "192.0.2.1").address
+        for _ in range(6000)
+    )
+    assert chosen["192.0.2.1"] == 0
+    assert 0.81 < chosen["192.0.2.2"] / 6000 < 0.86
+
+
+def test_where_no_source_is_usable_the_gate_decides() -> None:
+    source = Source(pool="p", helo="h", address="192.0.2.1")
+    assert choose_source([source], "site", Random(1), lambda source, site: False) is source

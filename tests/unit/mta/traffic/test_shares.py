@@ -1,0 +1,101 @@
+"""Leases never add up to more than the lane may have."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mta.traffic.dial import Dial
+from mta.traffic.pace import Pace
+from mta.traffic.rule import Rule
+from mta.traffic.shares import LEASE, Account, Report
+from mta.traffic.tally import Tally
+
+RULE = Rule(name="test", connections=1000)
+
+
+def account(window: float = 10.0, rate: float = 100.0) -> Account:
+    return Account(Pace(rate=Dial(value=rate, wall=rate / 0.97), window=Dial(value=window, wall=window)))
+
+
+def report(worker: str, wants: int, heard: Tally | None = None, revision: int = 0) -> Report:
+    return Report(worker, wants, revision, heard or Tally())
+
+
+def held(lane: Account, now: float) -> tuple[int, float]:
+    live = [lease for lease in lane.leases.values() if lease.until > now]
+    return sum(lease.window for lease in live), sum(lease.rate for lease in live)
+
+
+asking = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 50), st.floats(0.0, 8.0)),
+    min_size=1,
+    max_size=80,
+)
+
+
+@given(asking, st.integers(1, 40), st.floats(0.05, 500.0))
+@settings(max_examples=150, deadline=None)
+def test_the_sum_of_grants_never_exceeds_the_limit(
+    calls: list[tuple[int, int, float]], window: int, rate: float
+) -> None:
+    lane, now = account(window, rate), 0.0
+    for worker, wants, later in calls:
+        now += later
+        lane.refresh(report(f"w{worker}", wants), RULE, now)
+        connections, messages = held(lane, now)
+        assert connections <= window
+        assert messages <= rate * 1.000001
+
+
+def test_one_worker_alone_has_it_all() -> None:
+    lease = account().refresh(report("one", 50), RULE, 0.0).lease
+    assert (lease.window, lease.rate) == (10, 100.0)
+
+
+def test_what_another_holds_is_not_given_away_before_it_gives_it_back() -> None:
+    lane = account()
+    lane.refresh(report("one", 50), RULE, 0.0)
+    assert lane.refresh(report("two", 50), RULE, 1.0).lease.window == 0
+    assert lane.refresh(report("one", 50), RULE, 2.0).lease.window == 5
+    assert lane.refresh(report("two", 50), RULE, 3.0).lease.window == 5
+
+
+def test_a_dead_workers_part_comes_free_when_its_lease_runs_out() -> None:
+    lane = account()
+    lane.refresh(report("dead", 50), RULE, 0.0)
+    assert lane.refresh(report("alive", 50), RULE, LEASE - 0.1).lease.window == 0
+    assert lane.refresh(report("alive", 50), RULE, LEASE + 0.1).lease.window == 10
+
+
+def test_shares_follow_what_is_wanted() -> None:
+    lane = account(window=12)
+    for now in range(4):
+        big = lane.refresh(report("big", 30), RULE, float(now)).lease
+        small = lane.refresh(report("small", 10), RULE, now + 0.5).lease
+    assert (big.window, small.window) == (9, 3)
+
+
+def test_a_rate_too_low_to_be_divided_goes_to_one_worker_whole() -> None:
+    lane = account(window=5, rate=0.1)
+    leases = [lane.refresh(report(f"w{worker}", 5), RULE, 0.0).lease for worker in range(4)]
+    assert [lease.rate for lease in leases] == [0.1, 0.0, 0.0, 0.0]
+
+
+def test_after_the_store_has_lost_its_memory_only_what_is_held_is_granted() -> None:
+    lane = account()
+    lane.learning_until = 10.0
+    lease = account().refresh(report("one", 50), RULE, 0.0).lease
+    holding = Report("one", 50, 0, Tally(), lease)
+    assert lane.refresh(holding, RULE, 1.0).lease.window == lease.window
+    assert lane.refresh(report("new", 50), RULE, 2.0).lease.window == 0
+
+
+def test_evidence_changes_the_pace_once_whoever_brings_it() -> None:
+    lane = account()
+    for worker in ("one", "two"):
+        lane.refresh(report(worker, 50), RULE, 0.0)
+    bad = Tally(taken=5, too_fast=2, why="421")
+    first = lane.refresh(report("one", 50, bad), RULE, 1.0)
+    second = lane.refresh(report("two", 50, bad), RULE, 1.1)
+    assert len(first.changes) == 1
+    assert second.changes == ()
+    assert second.pace == first.pace
