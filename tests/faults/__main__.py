@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import SubprocessError
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +20,8 @@ from tests.faults.ground import Fault, Ground, ground
 from tests.faults.oracle import Verdict
 
 ROOT = Path(__file__).parents[2]
-_FAILURES = (AssertionError, OSError, RuntimeError, TimeoutError)
+_FAILURES = (AssertionError, OSError, RuntimeError, SubprocessError, TimeoutError)
+"""What a scene raises that does not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def _rows(console: Console, only: str, quick: bool) -> Iterator[Row]:
         (fault, transport)
         for fault in FAULTS
         for transport in fault.transports
-        if only in f"{fault.words} {transport}" and (transport in fault.quick or not quick)
+        if any(words in f"{fault.words}, {transport}" for words in only.split("|"))
+        and (transport in fault.quick or not quick)
     ]
     with ground() as here:
         for number, (fault, transport) in enumerate(wanted):
@@ -89,7 +92,9 @@ def _table(rows: list[Row]) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default="", metavar="WORDS", help="faults whose line has these words")
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="faults whose line has these words, or, behind a |, those"
+    )
     parser.add_argument("--quick", action="store_true", help="the few that `make test` runs")
     options = parser.parse_args()
     console = Console(width=160)

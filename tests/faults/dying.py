@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.faults.ground import Fault, Ground, Scene
+from tests.faults.ground import Fault, Ground
+from tests.faults.scene import Scene
 
 _BOTH = ("rabbitmq", "embedded")
 _MANY = 100

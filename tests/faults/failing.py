@@ -6,6 +6,7 @@ returned, do ACT:
 
     kill        this process ends as by kill -9
     stop        this process freezes as by SIGSTOP, until somebody sends it SIGCONT
+    raise       the call raises what nobody expects
     sleep=S     this call and all later ones take S seconds longer
 
 `clock=FILE` shifts what `time.time` says by the seconds that the file holds, looked up at every call; the monotonic clock
@@ -75,6 +76,8 @@ async def _act(plan: Plan, number: int) -> None:
     if plan.act.startswith("sleep="):
         if number >= plan.call:
             await asyncio.sleep(float(plan.act.removeprefix("sleep=")))
+    elif number == plan.call and plan.act == "raise":
+        raise ZeroDivisionError(f"planted: {plan}")
     elif number == plan.call:
         os.kill(os.getpid(), signal.SIGKILL if plan.act == "kill" else signal.SIGSTOP)
 

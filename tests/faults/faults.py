@@ -1,5 +1,5 @@
 """The fault table: all rows, in the order in which a message meets them."""
 
-from tests.faults import dying
+from tests.faults import broker, dying, receiver, resolver, stopping, store, ticket
 
-FAULTS = (*dying.FAULTS,)
+FAULTS = tuple(fault for room in (ticket, dying, stopping, broker, store, resolver, receiver) for fault in room.FAULTS)

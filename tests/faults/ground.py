@@ -39,7 +39,7 @@ class Ground:
         return self._tracker
 
     def start_tracker(self) -> None:
-        settings = SETTINGS.format(broker=self.node.url, prefix=PREFIX, store=self.postgres.url)
+        settings = SETTINGS.format(broker=self.node.url, prefix=PREFIX, store=self.postgres.url, port=25)
         (self.folder / "tracker").mkdir(exist_ok=True)
         installation = Installation(self.folder / "tracker", settings, self.postgres.url, PREFIX)
         self._tracker = installation.start("tracker")
@@ -61,7 +61,9 @@ class Ground:
         """`name` serves as a domain label and a delivery's id, so that it must be used once only."""
         folder = self.folder / name
         folder.mkdir()
-        way: Transport = self.served if transport == "rabbitmq" else Embedded(folder)
+        way: Transport = Embedded(folder)
+        if transport == "rabbitmq":
+            way = self.served
         scene = Scene(name, way, folder, self.port, self.folder / "sink")
         try:
             yield scene

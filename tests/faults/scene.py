@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.installation import Installation
 from tests.faults.oracle import Copy, Evidence, Verdict, judge
-from tests.faults.transport import PREFIX, Transport
+from tests.faults.transport import Transport
+from tests.faults.witness import BrokerWitness
 from worker.queue import Job
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ prefix = "{prefix}"
 url = "{store}"
 [smtp]
 helo = "mta.test.example"
+port = {port}
 [retry]
 first = "1s"
 factor = 1.5
@@ -48,6 +51,10 @@ class Scene:
     worker_settings: dict[str, str] = field(default_factory=lambda: {"lease": '"2s"'})
     more_settings: str = ""
     hosts: Sequence[str] = ()
+    routed: bool = True
+    smtp_port: int = 25
+    broker_url: str = ""
+    store_url: str = ""
     jobs: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
     may_doubt: frozenset[str] = frozenset()
@@ -57,6 +64,8 @@ class Scene:
     _count: int = 0
 
     def __post_init__(self) -> None:
+        self.broker_url = self.transport.broker_url
+        self.store_url = self.transport.store_url
         index = self.taken / "index.jsonl"
         self.unread = index.stat().st_size if index.exists() else 0
 
@@ -67,12 +76,15 @@ class Scene:
         """Made when it is first asked for; settings must be complete by then."""
         if self._installation is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            settings = SETTINGS.format(broker=self.transport.broker_url, prefix=PREFIX, store=self.transport.store_url)
+            settings = SETTINGS.format(
+                broker=self.broker_url, prefix=self.transport.prefix, store=self.store_url, port=self.smtp_port
+            )
             settings += "[worker]\n" + "".join(f"{key} = {value}\n" for key, value in self.worker_settings.items())
-            hosts = json.dumps(list(self.hosts) or [f"127.0.0.1:{self.port}"])
-            settings += f'[[route]]\ndomain = "*.{self.name}.example"\nhosts = {hosts}\n'
+            if self.routed:
+                hosts = json.dumps(list(self.hosts) or [f"127.0.0.1:{self.port}"])
+                settings += f'[[route]]\ndomain = "*.{self.name}.example"\nhosts = {hosts}\n'
             self._installation = Installation(
-                self.folder, settings + self.more_settings, self.transport.store_url, PREFIX
+                self.folder, settings + self.more_settings, self.store_url, self.transport.prefix
             )
         return self._installation
 
@@ -93,6 +105,14 @@ class Scene:
         local = f"r{number}+{tag}" if tag else f"r{number}"
         self.jobs[job_id] = f"{local}@d{number % 5}.{self.name}.example"
         return job_id, _job(self.name, job_id, self.jobs[job_id], fields)
+
+    def rule(self, **keys: str | int) -> None:
+        """A traffic rule for this scene's sites, before the first worker."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        wanted = ["[[rule]]", 'name = "faults"', f'domain = ["*.{self.name}.example"]', *lines]
+        (self.folder / "traffic.toml").write_text("\n".join(wanted) + "\n")
+        self.more_settings += '[traffic]\nrules = ["traffic.toml"]\n'
 
     # What is done
 
@@ -127,6 +147,32 @@ class Scene:
         assert code == -signal.SIGKILL, f"the worker was to be killed and ended with {code}: {self.installation.logs()}"
         self._workers.remove(worker)
         self.may_doubt |= self.transport.undecided(self.name)
+
+    @staticmethod
+    def later(seconds: float) -> str:
+        """A time from now, as a job has it."""
+        return datetime.fromtimestamp(time.time() + seconds, UTC).isoformat()
+
+    def forget(self, worker: subprocess.Popen[bytes]) -> None:
+        """It has ended, and need not be stopped."""
+        self._workers.remove(worker)
+
+    @property
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """Those that run."""
+        return list(self._workers)
+
+    def use_store(self, url: str) -> None:
+        """Have the commands to come go straight to the store."""
+        self._use(self.store_url, url)
+
+    def use_broker(self, url: str) -> None:
+        """Have the commands to come go straight to the broker."""
+        self._use(self.broker_url, url)
+
+    def _use(self, before: str, after: str) -> None:
+        config = self.installation.config
+        config.write_text(config.read_text().replace(before, after))
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
         worker.kill()
@@ -186,7 +232,7 @@ class Scene:
         """Stop the workers, have tracker and log agree, and judge."""
         for worker in list(self._workers):
             self.stop(worker)
-        if self.transport.name == "embedded":
+        if not isinstance(self.transport.witness, BrokerWitness):
             evidence = self._evidence()  # before the tracker takes the feedback away
             with self.installation.running("tracker"):
                 self._reconciled()

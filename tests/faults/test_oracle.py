@@ -15,7 +15,8 @@ def told(seq: int, event: str, job_id: str = "a", **fields: Any) -> dict[str, An
 
 
 ACCEPTED, SENT = told(0, "accepted"), told(1, "sent")
-GOOD = Evidence(jobs={"a": "a@x.example"}, copies=[Copy(rcpt="a@x.example", job_id="a")], events=[ACCEPTED, SENT])
+COPY = Copy(rcpt="a@x.example", job_id="a")
+GOOD = Evidence(jobs={"a": "a@x.example"}, copies=[COPY], events=[ACCEPTED, SENT])
 
 
 def breaches(**changes: Any) -> list[str]:
@@ -38,9 +39,9 @@ def test_an_event_may_be_repeated_by_another_worker() -> None:
         ({"events": []}, "a: lost"),
         ({"events": [ACCEPTED]}, "a: lost"),
         ({"copies": []}, "a: lost"),
-        ({"copies": GOOD.copies * 2}, "a: 2 copies, and no word of doubt"),
+        ({"copies": [COPY] * 2}, "a: 2 copies, and no word of doubt"),
         ({"copies": [Copy(rcpt="b@x.example", job_id="a")]}, "a: arrived at b@x.example, meant for a@x.example"),
-        ({"copies": [*GOOD.copies, Copy(rcpt="a@x.example", job_id="")]}, ": arrived at a@x.example, meant for None"),
+        ({"copies": [COPY, Copy(rcpt="a@x.example", job_id="")]}, ": arrived at a@x.example, meant for None"),
         ({"events": [ACCEPTED, SENT, told(2, "failed", cause="expired")]}, "a: 2 final events"),
         ({"events": [ACCEPTED, SENT, told(2, "delayed")]}, "a: something happened after its final event"),
         ({"events": [SENT]}, "a: event numbers [1]"),
@@ -56,7 +57,7 @@ def test_an_event_may_be_repeated_by_another_worker() -> None:
         (
             {
                 "events": [ACCEPTED, told(1, "sent", in_doubt=True)],
-                "copies": GOOD.copies * 3,
+                "copies": [COPY] * 3,
                 "may_doubt": frozenset("a"),
             },
             "a: 3 copies, in doubt",
@@ -69,7 +70,7 @@ def test_what_is_not_as_promised_is_named(changes: dict[str, Any], said: str) ->
 
 def test_one_copy_too_many_of_a_job_in_doubt_is_counted_and_allowed() -> None:
     doubtful = [ACCEPTED, told(1, "sent", in_doubt=True)]
-    verdict = judge(replace(GOOD, events=doubtful, copies=GOOD.copies * 2, may_doubt=frozenset("a")))
+    verdict = judge(replace(GOOD, events=doubtful, copies=[COPY] * 2, may_doubt=frozenset("a")))
     assert (verdict.duplicates, verdict.doubt_window, verdict.breaches) == (1, 1, ())
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import asyncpg
 
-from tests.faults.witness import BrokerWitness, FileWitness, Witness
+from tests.faults.witness import BrokerWitness, FileWitness, PeekWitness, Witness
 from tests.services.postgres import PostgresServer
 from tests.services.rabbitmq import RabbitNode
 from worker.queue import Job, JobPublisher
@@ -23,12 +23,20 @@ PREFIX = "faults"
 class Transport(Protocol):
     """What a scene needs to know of queue and store; `steps` are the classes behind their seams, for `failing`."""
 
-    name: str
-    broker_url: str
-    store_url: str
     witness: Witness
-    log: str
-    queue: str
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def broker_url(self) -> str: ...
+    @property
+    def store_url(self) -> str: ...
+    @property
+    def log(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
 
     def publish(self, jobs: Sequence[Job]) -> None:
         """Publish as a campaign service does."""
@@ -44,13 +52,18 @@ class Served:
     node: RabbitNode
     postgres: PostgresServer
     witness: Witness
-    name = "rabbitmq"
-    log = "feedback.log.postgres:PostgresLog"
-    queue = "worker.queue.rabbit.queue:RabbitQueue"
+    prefix: str = PREFIX
+    name: str = "rabbitmq"
+    log: str = "feedback.log.postgres:PostgresLog"
+    queue: str = "worker.queue.rabbit.queue:RabbitQueue"
 
     @classmethod
     def on(cls, node: RabbitNode, postgres: PostgresServer) -> "Served":
         return cls(node, postgres, BrokerWitness(node.url, PREFIX))
+
+    def unwatched(self, prefix: str) -> "Served":
+        """An installation of its own, in which nothing but the feedback queue takes events."""
+        return Served(self.node, self.postgres, PeekWitness(self.node.url, prefix), prefix)
 
     @property
     def broker_url(self) -> str:
@@ -61,7 +74,7 @@ class Served:
         return self.postgres.url
 
     def publish(self, jobs: Sequence[Job]) -> None:
-        asyncio.run(_publish(RabbitPublisher(self.node.url, PREFIX), jobs))
+        asyncio.run(_publish(RabbitPublisher(self.node.url, self.prefix), jobs))
 
     def undecided(self, delivery: str) -> frozenset[str]:
         return asyncio.run(self._undecided(delivery))
@@ -83,12 +96,13 @@ class Embedded:
     """Two files of the scene's own."""
 
     folder: Path
-    name = "embedded"
-    log = "feedback.log.sqlite:SqliteLog"
-    queue = "worker.queue.sqlite:SqliteQueue"
+    prefix: str = PREFIX
+    name: str = "embedded"
+    log: str = "feedback.log.sqlite:SqliteLog"
+    queue: str = "worker.queue.sqlite:SqliteQueue"
 
     def __post_init__(self) -> None:
-        self.witness: Witness = FileWitness(self.folder / "queue.db", PREFIX)
+        self.witness: Witness = FileWitness(self.folder / "queue.db", self.prefix)
 
     @property
     def broker_url(self) -> str:
@@ -99,7 +113,7 @@ class Embedded:
         return f"sqlite:///{self.folder / 'store.db'}"
 
     def publish(self, jobs: Sequence[Job]) -> None:
-        asyncio.run(_publish(SqlitePublisher(self.folder / "queue.db", PREFIX), jobs))
+        asyncio.run(_publish(SqlitePublisher(self.folder / "queue.db", self.prefix), jobs))
 
     def undecided(self, delivery: str) -> frozenset[str]:
         with closing(sqlite3.connect(self.folder / "store.db", timeout=10)) as connection:

@@ -99,3 +99,30 @@ class FileWitness:
 
     def close(self) -> None:
         pass
+
+
+class PeekWitness:
+    """Looks at the feedback queue itself and puts everything back; for scenes in which no other queue may be bound."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._url = url
+        self._queue = f"{prefix}.feedback"
+
+    def events(self, delivery: str) -> list[dict[str, Any]]:
+        heard = asyncio.run(self._peek())
+        return [event for event in heard if event["delivery_id"] == delivery]
+
+    async def _peek(self) -> list[dict[str, Any]]:
+        heard: list[dict[str, Any]] = []
+        connection = await aio_pika.connect(self._url, timeout=10)
+        async with connection:
+            try:
+                queue = await (await connection.channel()).get_queue(self._queue)
+            except aio_pika.exceptions.ChannelNotFoundEntity:
+                return []
+            while (message := await queue.get(fail=False)) is not None:
+                heard += json.loads(message.body)["events"]
+        return heard  # the connection is closed, and none of them was acknowledged
+
+    def close(self) -> None:
+        pass
