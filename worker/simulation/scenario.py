@@ -90,7 +90,7 @@ class Scenario(_Table):
     messages: Count
     workers: Annotated[int, Field(ge=1, le=10_000)] = 1
     sources: Annotated[int, Field(ge=1, le=1000)] = 1
-    site: Annotated[tuple[SiteEntry, ...], Field(min_length=1)]
+    site: tuple[SiteEntry, ...]
     crew: tuple[Crew, ...] = ()
     rule: tuple[dict[str, Any], ...] = ()
 
@@ -114,6 +114,8 @@ def read(text: str) -> Scenario:
         raise BadScenario([_line(fault) for fault in wrong.errors(include_url=False)]) from None
     names = [site.name for site in scenario.site]
     faults = [f"site: two are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
+    if not scenario.site:
+        faults.append("site: at least one [[site]] is needed")
     for number, entry in enumerate(scenario.rule):
         if isinstance(wrong_rule := read_rule(entry), list):
             faults += [f"rule[{number}].{line}" for line in wrong_rule]
