@@ -85,6 +85,9 @@ class FakeLog:
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
         self.journal.note("release", LogAway)
 
+    async def forsake(self, job_ids: Sequence[str]) -> None:
+        self.journal.note("forsake", LogAway)
+
     async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
         self.journal.note("record", LogAway)
         self.outcomes += [outcome for outcome in outcomes if outcome.job_id not in self.lost]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from feedback.event import encode
-from feedback.log import Candidate, DeliveryLog, Face
+from feedback.log import Candidate, DeliveryLog, Face, Fresh, InDoubt, Taken
 from feedback.writer import Writer
 from worker.delivery import Delivery
 from worker.job import SendJob, Unreadable, read
@@ -85,10 +85,11 @@ class Intake:
         if candidates:
             claims = await self._outage.outlast(lambda: self._log.claim(candidates, time.time()))
             for (ticket, job), claim in zip(readable, claims, strict=True):
-                self._spawn(ticket, self._delivery.deliver(ticket, job, claim))
+                ours = job.job_id if isinstance(claim, Fresh | Taken | InDoubt) else None
+                self._spawn(ticket, self._delivery.deliver(ticket, job, claim), ours)
 
-    def _spawn(self, ticket: Ticket, work: Coroutine[None, None, None]) -> None:
-        driven = asyncio.create_task(self._guard(ticket, work))
+    def _spawn(self, ticket: Ticket, work: Coroutine[None, None, None], ours: str | None = None) -> None:
+        driven = asyncio.create_task(self._guard(ticket, work, ours))
         self._in_hand.add(driven)
         driven.add_done_callback(self._ended)
 
@@ -96,14 +97,18 @@ class Intake:
         self._in_hand.discard(driven)
         self._freed.set()
 
-    async def _guard(self, ticket: Ticket, work: Coroutine[None, None, None]) -> None:
-        """Nothing that goes wrong with one job may stop the others: a fault of ours puts the ticket aside, claimed as it
-        is, so that an intent without outcome stays in doubt."""
+    async def _guard(self, ticket: Ticket, work: Coroutine[None, None, None], ours: str | None) -> None:
+        """Nothing that goes wrong with one job may stop the others. A fault of our own puts the ticket aside; the job, if
+        it is in our hands, is let go as it stands, so that an intent without outcome stays in doubt."""
         try:
             await work
         except Exception:  # noqa: BLE001 - the per-job guard, one of two broad handlers in all
             _log.exception("fault")
-            await self._delivery.settlement.look_again(ticket, _AFTER_FAULT)
+            settlement = self._delivery.settlement
+            if ours is None:
+                await settlement.look_again(ticket, _AFTER_FAULT)
+            else:
+                await settlement.forsake(ticket, ours, _AFTER_FAULT)
 
     async def _refuse(self, ticket: Ticket, unreadable: Unreadable) -> None:
         _log.warning("rejected", reason=unreadable.reason, job=unreadable.glimpse.get("job_id"))

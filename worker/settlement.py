@@ -88,6 +88,11 @@ class Settlement:
         )
         await self.finish(ticket)
 
+    async def forsake(self, ticket: Ticket, job_id: str, delay: float) -> None:
+        """Let go of a job that we cannot get on with, as a dead worker would, and look again after `delay` seconds."""
+        await self._outage.outlast(lambda: self._log.forsake([job_id]))
+        await self.look_again(ticket, delay)
+
     async def finish(self, ticket: Ticket) -> None:
         await self._outage.outlast(lambda: self._queue.done(ticket))
 

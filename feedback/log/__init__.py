@@ -161,6 +161,10 @@ class DeliveryLog(Protocol):
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
         """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event."""
 
+    async def forsake(self, job_ids: Sequence[str]) -> None:
+        """Let go of claimed jobs as they stand, as if their worker had died: the next claim, by this worker too, finds one
+        with an intent in doubt."""
+
     async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
         """Write outcome and event of a batch, in one transaction; answers the job_ids written. The others are no longer
         ours: somebody else decides them. A recorded job is unclaimed and without intent."""

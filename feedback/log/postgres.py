@@ -86,6 +86,11 @@ class PostgresLog:
         async with self._store.connection() as connection:
             await connection.execute(sql.RELEASE, *_columns(jobs), self._id)
 
+    async def forsake(self, job_ids: Sequence[str]) -> None:
+        async with self._store.connection() as connection:
+            await connection.execute(sql.FORSAKE, list(job_ids), self._id)
+        self._hand.drop(job_ids)
+
     async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
         columns = _columns(
             [(o.job_id, o.seq, o.attempt, o.event, o.final, o.retry_at, o.doubtful) for o in outcomes], 7

@@ -51,6 +51,8 @@ UPDATE log_job SET owner = NULL, intent = 0, announced = 1, attempt = pair.numbe
 FROM {_PAIRS} WHERE job_id = pair.id AND owner = ?
 """
 
+_FORSAKE = f"UPDATE log_job SET owner = NULL WHERE job_id IN ({_JOBS}) AND owner = ?"
+
 _STANDING = f"SELECT job_id, owner = ?, seq, event FROM log_job WHERE job_id IN ({_JOBS})"
 
 _RECORD = """
@@ -141,6 +143,11 @@ class SqliteLog:
         self._hand.drop(job_id for job_id, _ in jobs)  # even should the store not hear of it
         async with self._store.transaction() as connection:
             await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
+
+    async def forsake(self, job_ids: Sequence[str]) -> None:
+        async with self._store.transaction() as connection:
+            await connection.execute(_FORSAKE, (json.dumps(list(job_ids)), self._id))
+        self._hand.drop(job_ids)
 
     async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
         wanted = json.dumps([outcome.job_id for outcome in outcomes])

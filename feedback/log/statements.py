@@ -74,6 +74,8 @@ UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = min
 FROM mine, {_RELAXED} WHERE job.job_id = mine.job_id
 """
 
+FORSAKE = "UPDATE mta.job SET owner = NULL WHERE job_id = ANY ($1) AND owner = $2"
+
 # An outcome that stands there already was written by an earlier try whose answer was lost.
 RECORD = """
 WITH written AS MATERIALIZED (

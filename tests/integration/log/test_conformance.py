@@ -23,6 +23,7 @@ async def test_an_empty_batch_is_no_trouble(log: DeliveryLog) -> None:
     assert await log.intend([]) == set()
     assert await log.record([]) == set()
     await log.release([])
+    await log.forsake([])
     await log.parked([])
     await log.published([])
 
@@ -94,6 +95,17 @@ async def test_a_released_job_is_taken_again_with_its_attempts_kept(log: Deliver
     [claim] = await log.claim([ticket(job)], NOW)
     assert isinstance(claim, Taken)
     assert (claim.state.attempt, claim.state.seq) == (1, 0)
+
+
+async def test_a_forsaken_job_is_to_be_had_as_it_stands_by_whoever_claims_it(log: DeliveryLog) -> None:
+    before, behind = face(), face()
+    await log.claim([ticket(before), ticket(behind)], NOW)
+    await log.intend([(behind.job_id, 1)])
+    await log.forsake([before.job_id, behind.job_id])
+    first, second = await log.claim([ticket(before), ticket(behind)], NOW)
+    assert isinstance(first, Fresh)
+    assert isinstance(second, InDoubt)
+    assert (second.state.attempt, second.state.doubtful) == (1, True)
 
 
 async def test_a_released_intent_is_no_doubt(store: Store) -> None:

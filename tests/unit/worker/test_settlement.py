@@ -164,3 +164,10 @@ async def test_accepted_is_reported_until_it_is_known_to_be_out() -> None:
     first, second = desk.queue.events
     assert first == second
     assert (first.event_id, first.event, first.attempt, first.in_doubt) == ("j/0", "accepted", 0, False)
+
+
+async def test_a_job_we_cannot_get_on_with_is_let_go_before_its_ticket_is_put_aside() -> None:
+    desk = Desk(forsake=1)
+    await desk.settlement.forsake(TICKET, "j", 60.0)
+    assert desk.journal.calls[-3:] == ["forsake", "park", "done"]
+    assert not desk.log.outcomes
