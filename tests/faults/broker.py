@@ -63,12 +63,12 @@ def _full(here: Ground, scene: Scene) -> None:
     here.node.ctl("set_policy", "--apply-to", "queues", "full", r"^faults\.feedback$", policy)
     try:
         worker = scene.worker()
-        scene.until(lambda: "working" in scene.logs(), "the worker")
+        scene.until(lambda: scene.said("working"), "the worker")
         for number in range(12):
             scene.publish(5)
             time.sleep(0.2 if number < 11 else 5)
         assert worker.poll() is None
-        assert "outage" in scene.logs(), "nothing was refused, so nothing was tried"
+        assert scene.said("outage"), "nothing was refused, so nothing was tried"
         here.start_tracker()
         scene.settled()
     finally:
@@ -78,7 +78,7 @@ def _full(here: Ground, scene: Scene) -> None:
 def _feedback_deleted(here: Ground, scene: Scene) -> None:
     scene.transport = here.served.unwatched("bare")
     worker = scene.worker()
-    scene.until(lambda: "working" in scene.logs(), "the worker")
+    scene.until(lambda: scene.said("working"), "the worker")
     here.node.ctl("delete_queue", "bare.feedback")
     scene.publish(60)
     scene.until(lambda: len(scene.arrived()) == 60, "the mails")
@@ -92,7 +92,7 @@ def _bulk_deleted(_: Ground, scene: Scene) -> None:
     scene.worker()
     scene.settled()
     _.node.ctl("delete_queue", "faults.bulk")
-    scene.until(lambda: "broker_back" in scene.logs(), "the worker's return")
+    scene.until(lambda: scene.said("broker_back"), "the worker's return")
     scene.publish(60)
     scene.settled()
 
@@ -104,7 +104,7 @@ def _consumer_timeout(here: Ground, scene: Scene) -> None:
         scene.publish(5, "dot-slow-75s")
         scene.worker()
         scene.until(lambda: len(scene.arrived()) == 5, "the mails")
-        scene.until(lambda: "broker_lost" in scene.logs(), "the closed channel", 120)
+        scene.until(lambda: scene.said("broker_lost"), "the closed channel", 120)
         scene.settled(120)
     finally:
         here.node.ctl("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")

@@ -65,8 +65,8 @@ FAULTS = (
     Fault("worker killed before the intent", _killed_at(lambda s: f"{s.log('intend')}/before/2/kill"), _BOTH),
     Fault("worker killed after the intent", _killed_at(lambda s: f"{s.log('intend')}/after/2/kill"), _BOTH, quick=("rabbitmq",)),
     Fault("worker killed after the dot, before the reply", _after_the_dot("retry"), _BOTH),
-    Fault("the same, on_doubt = fail", _after_the_dot("fail")),
-    Fault("the same, on_doubt = assume_sent", _after_the_dot("assume_sent")),
+    Fault("killed after the dot, before the reply; on_doubt = fail", _after_the_dot("fail")),
+    Fault("killed after the dot, before the reply; on_doubt = assume_sent", _after_the_dot("assume_sent")),
     Fault(
         "worker killed after the reply, before the record", _killed_at(lambda s: f"{s.log('record')}/before/1/kill"),
         _BOTH, quick=("embedded",),

@@ -95,7 +95,7 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         self._count += 1
         manner = self._manner if self._manner.times is None or self._count <= self._manner.times else Manner()
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):  # asyncio before 3.12 trips over a handler that was cancelled
             await self._flowing.wait()
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             pair = (writer, back)

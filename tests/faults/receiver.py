@@ -107,8 +107,14 @@ FAULTS = (
     Fault("451 after the dot", _answers("dot-451-4.3.0-twice")),
     Fault("connection closed after the dot, message not taken", _answers("drop-dot-once", doubtful=True), _BOTH),
     Fault("connection closed after the dot, message taken", _answers("drop-taken-once", doubtful=True), _BOTH),
-    Fault("the same, on_doubt = fail", _answers("drop-taken-once", doubtful=True, on_doubt="fail")),
-    Fault("the same, on_doubt = assume_sent", _answers("drop-taken-once", doubtful=True, on_doubt="assume_sent")),
+    Fault(
+        "connection closed after the dot, message taken; on_doubt = fail",
+        _answers("drop-taken-once", doubtful=True, on_doubt="fail"),
+    ),
+    Fault(
+        "connection closed after the dot, message taken; on_doubt = assume_sent",
+        _answers("drop-taken-once", doubtful=True, on_doubt="assume_sent"),
+    ),
     Fault("message taken and connection closed, again and again", _always_taken, _BOTH),
     Fault("reset in DATA, before the end could have left", _by_way_of(Manner(times=8, cut_after=40_000), body=_LARGE)),
     Fault(

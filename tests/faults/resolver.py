@@ -76,7 +76,7 @@ def _dead(_: Ground, scene: Scene) -> None:
 
 
 FAULTS = (
-    Fault("DNS answers SERVFAIL at first", _at_first(*[Fails("SERVFAIL")] * 6)),
-    Fault("DNS answers REFUSED at first", _at_first(*[Fails("REFUSED")] * 6)),
+    Fault("DNS answers SERVFAIL at first", _at_first(*[Fails("SERVFAIL")] * 2)),
+    Fault("DNS answers REFUSED at first", _at_first(*[Fails("REFUSED")] * 2)),
     Fault("DNS dead for 15 s", _dead),
 )

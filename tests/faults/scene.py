@@ -62,6 +62,7 @@ class Scene:
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _installation: Installation | None = None
     _count: int = 0
+    _verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
         self.broker_url = self.transport.broker_url
@@ -225,10 +226,18 @@ class Scene:
     def state(self) -> str:
         return f"{len(self.finals())} of {len(self.jobs)} final, {len(self.arrived())} arrived; {self.logs()}"
 
+    def said(self, event: str) -> bool:
+        """Whether a worker has logged this."""
+        return any(f'"event":"{event}"' in log.read_text() for log in self.folder.glob("*.log"))
+
     def logs(self) -> str:
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
 
     def verdict(self) -> Verdict:
+        """What `verdict_now` said, or says now."""
+        return self._verdict or self.verdict_now()
+
+    def verdict_now(self) -> Verdict:
         """Stop the workers, have tracker and log agree, and judge."""
         for worker in list(self._workers):
             self.stop(worker)
@@ -239,7 +248,8 @@ class Scene:
         else:
             self._reconciled()
             evidence = self._evidence()
-        return judge(evidence)
+        self._verdict = judge(evidence)
+        return self._verdict
 
     def _evidence(self) -> Evidence:
         return Evidence(
