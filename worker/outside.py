@@ -21,7 +21,7 @@ from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
 from mta.smtp.pool import Pool
-from mta.traffic.gate import StaticGate
+from mta.traffic.gate import LaneGate
 from mta.traffic.rules import Rules
 from worker.delivery import Outside
 from worker.preparation import Preparation
@@ -39,7 +39,7 @@ def build(settings: Settings, reading: Reading, intend: Intents, rng: random.Ran
     return Outside(
         routing=ways,
         rules=rules(settings),
-        gate=StaticGate(),
+        gate=LaneGate(beside=2),
         relay=Pool(ways.addresses, securities=AsPublished(ways.dns, book)),
         reading=reading,
         intend=intend,

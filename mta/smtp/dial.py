@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from mta.smtp.opening import Manners, Opening
 from mta.smtp.session import Need, Session
 from mta.smtp.tls import Securities
 from mta.smtp.wire import Wire
-from mta.traffic.rule import Rule
+from mta.traffic.rule import Family, Rule
 
 _log = structlog.get_logger("mta.smtp")
 
@@ -72,7 +72,7 @@ class Dialler:
             assert isinstance(way, NoRoute)
             return Undialled(Ended(Phase.DNS, Broken(way.trouble, way.text)), call.path)
         result: Session | Undialled = _no_family(call)
-        for address in _of_family(found, call.lane.source.address):
+        for address in eligible(found, call.lane.source.address, call.rule.ip):
             result = await self._address(call, address, security)
             if isinstance(result, Session) or not isinstance(result.ended.ending, Broken):
                 break
@@ -175,14 +175,20 @@ def _manners(call: Call, address: str, security: Security) -> Manners:
     )
 
 
-def _of_family(addresses: tuple[str, ...], source: str | None) -> list[str]:
-    """A family without a source is not tried."""
-    return [address for address in addresses if source is None or (":" in address) == (":" in source)]
+def eligible(addresses: Sequence[str], source: str | None, family: Family) -> list[str]:
+    """The addresses to try, in order: a family without a source is not tried, nor one that the rule leaves out."""
+    left = [address for address in addresses if source is None or (":" in address) == (":" in source)]
+    match family:
+        case Family.ANY:
+            return left
+        case Family.IPV4 | Family.IPV6:
+            return [address for address in left if (":" in address) == (family is Family.IPV6)]
+        case Family.IPV4_FIRST | Family.IPV6_FIRST:
+            return sorted(left, key=lambda address: (":" in address) != (family is Family.IPV6_FIRST))
 
 
 def _no_family(call: Call) -> Undialled:
-    family = "IPv6" if ":" in (call.lane.source.address or "") else "IPv4"
-    text = f"{call.host.name} has no {family} address to be reached at from {call.lane.source.name}"
+    text = f"{call.host.name} has no address that {call.lane.source.name} and rule {call.rule.name} may send to"
     return Undialled(Ended(Phase.CONNECT, Broken(Trouble.UNREACHABLE, text)), call.path)
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from mta.duration import parse_duration
 from mta.traffic.quantity import parse_per, parse_rate
-from mta.traffic.rule import Reaction, Rule, Timeouts, TlsPolicy
+from mta.traffic.rule import Family, Reaction, Rule, Timeouts, TlsPolicy
 
 
 def _text(value: object) -> str:
@@ -63,6 +63,7 @@ class _Rule(_Entry):
     messages_per_connection: int = Field(default=100, ge=1, strict=True)
     rate: Rate | None = None
     tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
+    ip: Family = Family.ANY
     connect_timeout: Duration | None = None
     banner_timeout: Duration | None = None
     ehlo_timeout: Duration | None = None
@@ -91,6 +92,7 @@ class _Rule(_Entry):
             messages_per_connection=self.messages_per_connection,
             rate=self.rate,
             tls=self.tls,
+            ip=self.ip,
             timeouts=Timeouts(**timeouts),
             reactions=tuple(entry.reaction() for entry in self.on_reply),
             mx=self.mx,

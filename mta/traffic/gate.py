@@ -91,7 +91,10 @@ class LaneGate:
         self,
         clock: Callable[[], float] = time.time,
         guide: Callable[[Lane, Rule], Guide] = lambda lane, rule: Restraint(),
+        beside: int = 1,
     ) -> None:
+        """`beside`: permits for each connection; the relay sees to it that no more connections are open than allowed."""
+        self._beside = beside
         self._clock = clock
         self._guide = guide
         self._lines: dict[Lane, _Line] = {}
@@ -207,7 +210,7 @@ class LaneGate:
             if len(self._lines) >= self._many:
                 self._lines = {lane: line for lane, line in self._lines.items() if not line.idle(now)}
                 self._many = max(_MANY, 2 * len(self._lines))
-            line = self._lines[lane] = _Line(lane, self._guide(lane, rule))
+            line = self._lines[lane] = _Line(lane, self._guide(lane, rule), Turns(beside=self._beside))
         return line
 
 

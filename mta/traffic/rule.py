@@ -12,6 +12,16 @@ class TlsPolicy(StrEnum):
     DANE = "dane"
 
 
+class Family(StrEnum):
+    """Which of a host's addresses are tried, and which first; `any`: both in turn."""
+
+    ANY = "any"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    IPV4_FIRST = "ipv4-first"
+    IPV6_FIRST = "ipv6-first"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Seconds to wait in each phase; the defaults are RFC 5321 section 4.5.3.2's, but for connecting.
@@ -57,6 +67,7 @@ class Rule:
     messages_per_connection: int = 100
     rate: float | None = None
     tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
+    ip: Family = Family.ANY
     timeouts: Timeouts = Timeouts()
     reactions: tuple[Reaction, ...] = ()
     mx: tuple[str, ...] = ()

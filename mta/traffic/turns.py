@@ -43,8 +43,12 @@ class Places:
 
 @dataclass(slots=True)
 class Turns:
-    """Permits out and the time of the next one, by GCRA: one timestamp makes an exact, smooth rate."""
+    """Permits out and the time of the next one, by GCRA: one timestamp makes an exact, smooth rate.
 
+    `beside`: permits for each connection. With two, the next mail is ready when the one before waits for its last reply.
+    """
+
+    beside: int = 1
     busy: int = 0
     kept: float = _FIRST_GUESS
     free_at: float = -math.inf  # the theoretical arrival time of the next message
@@ -53,7 +57,7 @@ class Turns:
 
     def due(self, rule: Rule, now: float) -> float | None:
         """When the next permit may be given: `now` or later, or None: when one comes back."""
-        if self.busy >= rule.connections:
+        if self.busy >= rule.connections * self.beside:
             return None
         return now if rule.rate is None else max(now, self.free_at - _CATCH_UP)
 
@@ -71,7 +75,7 @@ class Turns:
 
     def speed(self, rule: Rule) -> float:
         """Messages a second that this lane can probably send."""
-        by_connections = rule.connections / max(self.kept, 0.001)
+        by_connections = rule.connections * self.beside / max(self.kept, 0.001)
         return by_connections if rule.rate is None else min(rule.rate, by_connections)
 
     def room(self, rule: Rule, patience: float) -> int:

@@ -257,7 +257,7 @@ async def test_the_source_address_is_bound_and_its_family_kept_to() -> None:
         assert (attempt.path.source_ip, attempt.path.remote_ip) == ("127.0.0.5", "127.0.0.1")
         attempt = await sending.send(hosts=(Host("six.example", server.port),))
         assert isinstance(attempt.ending, Broken)
-        assert attempt.text == "six.example has no IPv4 address to be reached at from 127.0.0.5"
+        assert attempt.text == "six.example has no address that 127.0.0.5 and rule test may send to"
         await sending.pool.close()
 
 

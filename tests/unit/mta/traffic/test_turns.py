@@ -89,3 +89,11 @@ def test_a_refusal_does_not_put_back_those_that_never_went() -> None:
     turns = Turns()
     turns.place_refused(RATED, 60.0)
     assert turns.place(RATED, 0.0) < 1.0
+
+
+def test_two_permits_beside_each_connection_keep_the_next_mail_ready() -> None:
+    turns, rule = Turns(beside=2), replace(RULE, connections=3)
+    for _ in range(6):
+        assert turns.due(rule, 0.0) == 0.0
+        turns.take(rule, 0.0)
+    assert turns.due(rule, 0.0) is None
