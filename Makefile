@@ -4,7 +4,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services # Each prints a table and writes build/NAME.json.
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults lock clean
+
+demo: .venv/.runtime
+	$(BIN)/campaign-mta demo
+
+test: lint services
+	$(BIN)/pytest
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+venv: .venv/.test
+
+# Each prints a table and writes build/NAME.json.
 bench bench-smtp bench-dkim bench-traffic: .venv/.test services
 	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
 
