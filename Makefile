@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults lock clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults conformance lock clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
