@@ -87,6 +87,8 @@ class Delivery:
             return state, HeldUntil(permit.until, permit.why)
         attempt = None
         try:
+            if self.clock() >= state.expires_at:  # it waited for its way and its turn
+                return state, Expired()
             attempt = await self._send(job, state, prepared, lane, route, permit.rule)
         finally:
             asked = self.outside.gate.settle(permit, attempt)
@@ -128,7 +130,9 @@ class Delivery:
         if verdict is None:
             return tried, Done(attempt)
         delay = asked if asked is not None else retry_delay(tried.attempt, attempt, self.backoff, self.rng)
-        terms = Terms(job.on_doubt, state.resent, retry_at=now + delay, expires_at=state.expires_at)
+        # An attempt at a job already in doubt was its one repeat, whether or not the log has been read since.
+        repeated = state.resent or state.doubtful
+        terms = Terms(job.on_doubt, repeated, retry_at=now + delay, expires_at=state.expires_at)
         return tried, dispose(attempt, verdict, terms)
 
 

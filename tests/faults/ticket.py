@@ -48,7 +48,7 @@ def _two_and_a_kill(_: Ground, scene: Scene) -> None:
 
 def _poison(_: Ground, scene: Scene) -> None:
     bodies = [
-        b"", b"{", b"\xff\xfe", b"[]", b"null", b'{"job_id": NaN}', b'{"a": ' + b"[" * 100_000, b'{"job_id": "\ud800"}',
+        b"", b"{", b"\xff\xfe", b"[]", b"null", b'{"job_id": NaN}', b'{"a": ' + b"[" * 100_000, b'{"job_id": "\\ud800"}',
         b'{"job_id": 1' + b"0" * 5000 + b"}", b"\x00" * 1000, b'{"job_id": "x", "job_id": "y"}',
     ]  # fmt: skip
     for _number in range(4):
