@@ -22,6 +22,9 @@ PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 START_SECONDS = 60
 STOP_SECONDS = 20
 
+# A dead letter whose queue was not there yet when a broken broker came back is tried again after this, by default 3 minutes.
+DEAD_LETTERS = "-rabbit dead_letter_worker_publisher_confirm_timeout 5000"
+
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 default_user = guest
@@ -106,7 +109,7 @@ class RabbitNode:
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
             "RABBITMQ_PID_FILE": f"{folder}/pid",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-kernel inet_dist_use_interface {{127,0,0,1}} {DEAD_LETTERS}",
             "RABBITMQ_CTL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         }
 
