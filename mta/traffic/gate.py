@@ -50,7 +50,7 @@ class Guide(Protocol):
         """The rule with its limits as they are now."""
 
     def begun(self, busy: int, now: float) -> Any:
-        """An attempt begins, the `busy`th under way; what is answered comes back with `settled`."""
+        """An attempt begins, with `busy` connections in use; what is answered comes back with `settled`."""
 
     def settled(self, begun: Any, attempt: Attempt, signal: Signal, speed: float, now: float) -> Signal:
         """Take an attempt in. Answers the signal as it holds for its message; `speed`: messages a second of the lane."""
@@ -191,7 +191,7 @@ class LaneGate:
     def _permit(self, line: _Line, rule: Rule, force: Rule, now: float) -> Permit:
         line.turns.take(force, now)
         permit = Permit(line.lane, force)
-        self._lent[permit] = now, rule, line.guide.begun(line.turns.busy, now)
+        self._lent[permit] = now, rule, line.guide.begun(-(-line.turns.busy // self._beside), now)
         return permit
 
     def _held(self, line: _Line, rule: Rule, now: float) -> Held:

@@ -20,20 +20,20 @@ TOLERATED = 0.003
 TOLERATED_VAGUE = 0.05
 """The same where the reply names no limit."""
 
-SEARCH_ROUND, SEARCH_TAKEN = 1.0, 5.0
+SEARCH_ROUND, SEARCH_TAKEN = 1.0, 8.0
 ROUND, ROUND_TAKEN = 10.0, 15.0
 LONGEST_ROUND = 300.0
 """A round ends after so many seconds and so many messages taken: shorter while the limit is unknown. A lane that sends
 too little for either ends it after the longest, and learns nothing from it."""
 
 MEMORY = 300.0
-WORN, SPENT = 0.06, 0.12
+WORN, SPENT = 0.06, 0.1
 """Seconds over which a site's patience is thought to come back; the share of refusals within them from which nothing is
 raised; and from which cuts go deeper."""
 
 BLOCKED_FOR, LONGEST_BLOCK = 1800.0, 4 * 3600.0
 AWAY_FOR, LONGEST_AWAY = 5.0, 60.0
-AWAY = 3
+AWAY = 5
 """Attempts in a row that did not reach the site before it is left alone."""
 TRIAL_TAKEN = 3.0
 """Canaries that must get through before a lane that was closed opens again."""
@@ -125,7 +125,7 @@ def _closing(pace: Pace, tally: Tally, now: float) -> Step | None:
     few = 1 if pace.trial else 0
     if tally.blocked and (few or tally.ordered or at_least(tally.blocked, tally.heard) > 0.1):
         return _closed(pace, tally, "blocked", BLOCKED_FOR, LONGEST_BLOCK, now)
-    if tally.away >= (1 if few else AWAY) and tally.taken + tally.refused <= tally.away / 10:
+    if tally.away >= (1 if few else AWAY):
         return _closed(pace, tally, "unreachable", AWAY_FOR, LONGEST_AWAY, now)
     return None
 
@@ -178,7 +178,7 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
         gone = now - max(pace.since, pace.heed_from)
         flow = 1.1 * tally.heard / gone if gone >= 5 and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
-        deeper = 0.75 if pace.standing.heard(tally, now).share > SPENT else 1.0
+        deeper = 0.5 if pace.standing.heard(tally, now).share > SPENT else 1.0
         rate = replace(rate, value=max(rate.value * deeper, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))

@@ -38,6 +38,7 @@ class Paced:
     not_before: float = -inf
     busy: int = 0
     pressed: bool = True
+    urgent: bool = False
     _offset: float = 0.0
     _force: Rule | None = None
 
@@ -68,7 +69,7 @@ class Paced:
         self._offset = self.clock() - now
         if self.part.rule is not rule:
             self.part.rule, self._force = rule, None
-        if now - self.asked_at >= (REFRESH if self._leased else HURRY):
+        if now - self.asked_at >= (REFRESH if self._leased and not self.urgent else HURRY):
             self._ask(now)
         connections, rate, messages = max(1, self.part.window), self.part.rate or 1e-6, self.part.per_connection
         force = self._force
@@ -92,6 +93,7 @@ class Paced:
         urgent = self.part.settled(begun, signal, attempt.nth, now + self._offset - begun.at, said)
         if urgent and any(by_reaction(reaction) == signal for reaction in self.part.rule.reactions):
             self.part.order()
+        self.urgent |= urgent
         if urgent and now - self.asked_at >= HURRY:
             self._ask(now)
         if signal.kind is Kind.SUSPEND and self.part.closed_until <= self.clock():
@@ -125,7 +127,7 @@ class Paced:
         return self.reactions.idle(now) and self.busy == 0 and now - self.asked_at > LEASE
 
     def _ask(self, now: float) -> None:
-        self.asked_at = now
+        self.asked_at, self.urgent = now, False
         self.refresh(self)
 
 

@@ -122,6 +122,8 @@ def pause_after(signal: Signal) -> float | None:
 
 
 def _count(tally: Tally, signal: Signal, nth: int | None, why: str) -> None:
+    if signal.kind not in (Kind.UNREACHABLE, Kind.NEUTRAL):
+        tally.away = 0
     match signal.kind:
         case Kind.CLEAR | Kind.GREYLISTED:
             tally.taken += 1

@@ -5,10 +5,8 @@ is not given away before that worker gives it back or its lease runs out; so the
 force when they were made, and after a cut it falls to the new one within one lease.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
 
 from mta.traffic.pace import Change, Pace, advance
 from mta.traffic.rule import Rule
@@ -127,22 +125,6 @@ class Ask:
     lane: str
     report: Report
     rule: Rule
-
-
-class Shares(Protocol):
-    """Where the accounts are kept: a table that all workers share, or the memory of the only one."""
-
-    async def refresh(self, asks: Sequence[Ask]) -> list[Grant]:
-        """The grants for these lanes, in their order: each account loaded, refreshed and kept as one step, all of them
-        with one look-up and one update.
-
-        Raises:
-            SharesAway: nothing is known to have happened; go on within the leases that have not run out.
-        """
-
-
-class SharesAway(Exception):
-    """The store of the accounts cannot be reached, or broke off."""
 
 
 @dataclass(slots=True)

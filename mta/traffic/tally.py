@@ -22,11 +22,12 @@ class Tally:
     """Evidence of one round. Refusals are sorted by the limit they name.
 
     `taken`: the site took the traffic, whatever it thought of the recipient. `after`: those of them after the first refusal
-    for the rate. `excess`: connections over what the site let this sender have. `ordered`: refusals on which a rule
-    acts at once. `used_up`: messages that a connection had carried when the site ended it. `by_rate`, `by_window`,
-    `by_want`: what kept the lane from sending more. `kept`: seconds that permits were out, in all. `slow`: how many
-    replies were slow beside what is usual. `late`: refusals of attempts that began before the round, under limits that
-    no longer hold. `asked`: seconds that a reply or a rule wants nothing raised.
+    for the rate. `excess`: connections over what the site let this sender have. `away`: attempts in a row that did not
+    reach the site, up to the last. `ordered`: refusals on which a rule acts at once. `used_up`: messages that a
+    connection had carried when the site ended it. `by_rate`, `by_window`, `by_want`: what kept the lane from sending
+    more. `kept`: seconds that permits were out, in all. `slow`: how many replies were slow beside what is usual. `late`:
+    refusals of attempts that began before the round, under limits that no longer hold. `asked`: seconds that a reply or
+    a rule wants nothing raised.
     """
 
     taken: float = 0
@@ -53,6 +54,8 @@ class Tally:
     def add(self, other: "Tally") -> None:
         if self.too_fast:
             self.after += other.taken - other.after
+        if other.taken or other.refused:
+            self.away = 0
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.used_up = min(self.used_up, other.used_up)

@@ -96,7 +96,7 @@ def test_a_reopened_lane_tries_canaries_then_a_share_of_the_old_rate() -> None:
 def test_a_site_that_is_down_is_probed_at_least_once_a_minute() -> None:
     pace, now = OPEN, 10.0
     for _ in range(20):
-        step = advance(pace, Tally(away=3, why="no connection"), RULE, now)
+        step = advance(pace, Tally(away=5, why="no connection"), RULE, now)
         assert step is not None
         pace, now = step[0], step[0].closed_until + 1
     assert pace.closed_for == LONGEST_AWAY

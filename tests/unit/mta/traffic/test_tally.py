@@ -42,3 +42,11 @@ def test_a_lane_that_nobody_stopped_was_bound_by_nothing() -> None:
 def test_a_lane_without_work_was_bound_by_nothing() -> None:
     assert not Tally(by_want=100, by_rate=5, by_window=5).bound_by_rate
     assert Tally().used_up == inf
+
+
+def test_attempts_that_did_not_reach_the_site_count_in_a_row() -> None:
+    lane = Tally(taken=10, away=4)
+    lane.add(Tally(away=1))
+    assert lane.away == 5
+    lane.add(Tally(taken=1, away=1))
+    assert lane.away == 1
