@@ -44,6 +44,8 @@ class Outside:
     relay: Relay
     reading: Reading
     intend: Callable[[tuple[str, int]], Awaitable[bool]]
+    watch: Callable[[Attempt, str, float], None] = lambda attempt, domain, now: None
+    """Sees every attempt, with the recipient's domain and the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Delivery:
             state, attempt=state.attempt + 1, doubtful=state.doubtful or isinstance(attempt.ending, Doubtful)
         )
         _log_attempt(job, tried, attempt)
+        self.outside.watch(attempt, job.envelope.domain, now)
         if isinstance(attempt.ending, Broken) and attempt.ending.trouble in _NOT_OURS:
             return state, HeldUntil(now + _PAUSE, attempt.text)
         verdict = self.outside.reading.verdict(attempt, job.envelope.domain, now)

@@ -115,7 +115,7 @@ FAULTS = (
         "connection closed after the dot, message taken; on_doubt = assume_sent",
         _answers("drop-taken-once", doubtful=True, on_doubt="assume_sent"),
     ),
-    Fault("message taken and connection closed, again and again", _always_taken, _BOTH),
+    Fault("message taken and connection closed, again and again", _always_taken, _BOTH, quick=("embedded",)),
     Fault("reset in DATA, before the end could have left", _by_way_of(Manner(times=8, cut_after=40_000), body=_LARGE)),
     Fault(
         "reset in DATA, when all may have left",
