@@ -7,7 +7,9 @@ be read as UTF-8 arrives as `\\xe9` (`mta.reply.clean`); here it becomes a lette
 import re
 from contextlib import suppress
 
-_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
+_OCTET = re.compile(rb"\\x([0-9a-f]{2})")
+_OCTETS = {b"%02x" % octet: bytes([octet]) for octet in range(256)}
 _ALONE = re.compile(r"(?<![0-9a-f])(?<!\\x[0-9a-f]{2})\\x[0-9a-f]{2}(?!\\x)")
 _TWICE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf]")
 
@@ -41,6 +43,4 @@ def _letters(text: str) -> str:
 
 
 def _octets(text: str, encoding: str) -> bytes:
-    parts = _ESCAPE.split(text)
-    # `split` alternates what is between with the two hexadecimal digits it found.
-    return b"".join(bytes.fromhex(part) if place % 2 else part.encode(encoding) for place, part in enumerate(parts))
+    return _OCTET.sub(lambda found: _OCTETS[found[1]], text.encode(encoding))

@@ -26,25 +26,33 @@ MAX_WORDS = 80
 """Words of a reply that are matched: servers say what is wrong before they say where to read about it, and a bound on them
 bounds the time that any reply can take."""
 
+_MAX_PARTS = 100
+"""Parts between blanks that a text is read for: more than words, for a dash or a star that stands alone is none."""
+
 _PLAIN = re.compile(r"[^\W\d_]{1,11}[.,;:!?]?", re.ASCII)
 _SCHEME = re.compile(r"https?:/?/?", re.IGNORECASE)
 _BLANKS = tuple(
-    (re.compile(pattern), blank)
-    for pattern, blank in (
-        (r"[^\s<>()\[\]\"',;:]*@(?:\[[\d.]+\]|[^\s<>()\[\]\"',;:]+)", "{address}"),
-        (r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-])(?:/\d+)?", "{ip}"),
-        (r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])(?=.*)", "{ip}"),
-        (r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?|\b\d{1,2}/\d{1,2}/\d{2,4}\b", "{time}"),
-        (r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b", "{time}"),
-        (r"(?<![\w.-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.){1,8}(?:[a-z]{2,12}|xn--[a-z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
-        (r"(?<![\w.-])(?:[A-Z0-9_](?:[A-Z0-9_-]*[A-Z0-9_])?\.){1,8}(?:[A-Z]{2,12}|XN--[A-Z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+    (sign, re.compile(pattern), blank)
+    for sign, pattern, blank in (
+        ("@", r"[^\s<>()\[\]\"',;:]*@(?:\[[\d.]+\]|[^\s<>()\[\]\"',;:]+)", "{address}"),
+        (".", r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-])(?:/\d+)?", "{ip}"),
+        (":", r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])(?=.*)", "{ip}"),
+        ("-", r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?", "{time}"),
+        ("/", r"\b\d{1,2}/\d{1,2}/\d{2,4}\b", "{time}"),
+        (":", r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b", "{time}"),
+        (".", r"(?<![\w.-])(?:[a-z0-9_][a-z0-9_-]*\.){1,8}(?:[a-z]{2,12}|xn--[a-z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+        (".", r"(?<![\w.-])(?:[A-Z0-9_][A-Z0-9_-]*\.){1,8}(?:[A-Z]{2,12}|XN--[A-Z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
     )
 )  # fmt: skip
+"""What is blanked wherever it stands in a word; each with a sign without which a word need not be searched for it."""
+
 _RUN = re.compile(r"[\w=+~-]+(?:\.[\w=+~-]+)*")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|\d\.\d{1,3}\.\d{3}-\d{3}")
 _STATUS = re.compile(r"[245]\d\d")
-_NAMED = re.compile(r"[A-Za-z]{1,5}[-_]?\d{2,4}|[A-Z]{2}\d{6}|[A-Z]{2,4}\d*_\d{3}|[A-Za-z]+[_-][A-Za-z]+\d?")
-"""The short labels that receivers give to their refusals: TSS04, S3150, RL000010, OFR_506."""
+_NAMED = re.compile(
+    r"[A-Za-z]{1,5}[-_]?\d{2,4}|[A-Z]{2}\d{6}|[A-Z]{2,7}\d*_\d{3,4}|[A-Z]{3}_[A-Z]{2}_\d{3}|[A-Za-z]+[_-][A-Za-z]+\d?"
+)
+"""The short labels that receivers give to their refusals: TSS04, S3150, RL000010, OFR_506, SFR_IN_104."""
 _MARK = re.compile(r"\{(?:address|ip|time|host|id|number)\}")
 
 _LINK = re.compile(r"https?:/+\S*")
@@ -59,9 +67,9 @@ def canonical(text: str) -> str:
     """`text` with ids, times, addresses, IP addresses, hosts and counts replaced by `{id}`, `{time}`, `{address}` and so on.
 
     Status codes, the labels of receivers and the names of block lists stay. The same text gives the same canonical
-    text, and a canonical text is its own.
+    text, and a canonical text is its own. Of a long text it is the beginning, as far as anything is matched in it.
     """
-    return " ".join(map(_blanked, text.split()))
+    return " ".join(map(_blanked, text.split(None, _MAX_PARTS)[:_MAX_PARTS]))
 
 
 @lru_cache(maxsize=16384)
@@ -91,24 +99,27 @@ def _blanked(word: str) -> str:
         return word
     if len(word) > _LONGEST and word.isascii():
         return "{id}"
+    if word.isalnum() and word.isascii():
+        return _run(word)
     if found := _SCHEME.search(word):
         return word[: found.end()] + _blanked_link(word[found.end() :])
-    for pattern, blank in _BLANKS:
-        word = pattern.sub(lambda found, blank=blank: _unless_a_list(found[0], blank), word)  # type: ignore[misc]
+    for sign, pattern, blank in _BLANKS:
+        if sign in word:
+            word = pattern.sub(_unless_a_list if blank == "{host}" else blank, word)
     return _by_parts(word)
 
 
-def _unless_a_list(name: str, blank: str) -> str:
-    if blank != "{host}":
-        return blank
-    for label in reversed(name.lower().split(".")):
+def _unless_a_list(found: re.Match[str]) -> str:
+    for label in reversed(found[0].lower().split(".")):
         if label in _LISTS:
             return label
-    return blank
+    return "{host}"
 
 
 def _by_parts(word: str) -> str:
     """Blank the ids and counts of a word around the blanks that it already has."""
+    if "{" not in word:
+        return _RUN.sub(lambda found: _run(found[0]), word)
     marks = _MARK.findall(word)
     rest = [_RUN.sub(lambda found: _run(found[0]), part) for part in _MARK.split(word)]
     return rest[0] + "".join(mark + part for mark, part in zip(marks, rest[1:], strict=True))
@@ -160,6 +171,7 @@ def _link_part(found: re.Match[str]) -> str:
     return part if len(part) <= 8 and not part.isdigit() else "{id}"
 
 
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _SIMPLER = str.maketrans(
     {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "‘": "'", "‐": "-"}
 )
@@ -168,4 +180,4 @@ _SIMPLER = str.maketrans(
 def _without_accents(text: str) -> str:
     """Letters without the marks on them; the sound marks of Japanese are part of the letter and stay."""
     apart = unicodedata.normalize("NFD", text.translate(_SIMPLER))
-    return unicodedata.normalize("NFKC", "".join(letter for letter in apart if not "\u0300" <= letter <= "\u036f"))
+    return unicodedata.normalize("NFKC", _ACCENTS.sub("", apart))
