@@ -92,7 +92,10 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """The way an attempt took; what was not reached is None."""
+    """The way an attempt took; what was not reached is None.
+
+    `unmet`: the TLS that the connection should have come to and did not, where mail may pass all the same.
+    """
 
     site: str
     mx_host: str | None = None
@@ -100,6 +103,7 @@ class Path:
     source_ip: str | None = None
     helo: str | None = None
     tls: Tls | None = None
+    unmet: Broken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from feedback.qualifier import Qualifier
-from mta.envelope import Domain, a_form
+from mta.envelope import Domain, Mailbox, a_form, parse_mailbox
 from mta.lane import Source
 from mta.routing.cache import Cache
 from mta.routing.https import PolicyFetch
@@ -21,6 +22,8 @@ from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
 from mta.smtp.pool import Pool
+from mta.tlsrpt.ledger import Ledger
+from mta.tlsrpt.report import Reporter
 from mta.traffic.gate import LaneGate
 from mta.traffic.rules import Rules
 from worker.delivery import Outside
@@ -32,18 +35,22 @@ from worker.settings import BadSettings, RouteEntry, Settings
 Intents = Callable[[tuple[str, int]], Awaitable[bool]]
 
 
-def build(settings: Settings, reading: Reading, intend: Intents, rng: random.Random) -> Outside:
-    """All of them but the preparation."""
+def build(
+    settings: Settings, reading: Reading, intend: Intents, rng: random.Random, ledger: Ledger | None = None
+) -> Outside:
+    """All of them but the preparation. `ledger` counts what becomes of TLS, for reports."""
     ways = routing(settings, rng)
     book = PolicyBook(ways.dns, PolicyFetch(ways.addresses, ssl.create_default_context()), time.monotonic)
-    return Outside(
+    securities = AsPublished(ways.dns, book, ledger.note) if ledger else AsPublished(ways.dns, book)
+    seams = Outside(
         routing=ways,
         rules=rules(settings),
         gate=LaneGate(beside=2),
-        relay=Pool(ways.addresses, securities=AsPublished(ways.dns, book)),
+        relay=Pool(ways.addresses, securities=securities),
         reading=reading,
         intend=intend,
     )
+    return replace(seams, watch=ledger.count) if ledger else seams
 
 
 def qualifier(settings: Settings) -> Qualifier:
@@ -120,6 +127,14 @@ def preparation(settings: Settings) -> Preparation:
     if faults := keyring.faults(0.0):
         raise BadSettings(faults)
     return Preparation(pools(settings), Signer(keyring))
+
+
+def reporter(settings: Settings, worker: str) -> Reporter:
+    """Who reports on TLS: the organisation, by this worker."""
+    wanted = settings.tls_report
+    mailbox = parse_mailbox(wanted.mail_from)
+    assert isinstance(mailbox, Mailbox)  # the settings have seen to it
+    return Reporter(organisation=wanted.organisation, contact=wanted.contact, mailbox=mailbox, name=worker)
 
 
 def pools(settings: Settings) -> Mapping[str, Sequence[Source]]:

@@ -14,6 +14,7 @@ import uvloop
 from feedback.log import DeliveryLog, LogAway
 from feedback.wording import canonical
 from feedback.writer import Writer
+from mta.tlsrpt.ledger import Ledger
 from worker import adapters, outside
 from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
@@ -28,6 +29,7 @@ from worker.schedule import Backoff
 from worker.settings import Settings
 from worker.settlement import Grouping, Settlement
 from worker.sweep import Sweep
+from worker.tlsrpt import TlsReports
 
 _log = structlog.get_logger("worker.process")
 
@@ -79,6 +81,7 @@ class Plant:
     reload: Reload
     bulk: Intake
     transactional: Intake
+    tls_reports: TlsReports | None
 
 
 def build(settings: Settings) -> Plant:
@@ -89,7 +92,8 @@ def build(settings: Settings) -> Plant:
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
     settlement = Settlement(log, queue, writer, outage, grouping)
     reading = Reading(outside.qualifier(settings))
-    seams = outside.build(settings, reading, intents(log), rng)
+    ledger = Ledger() if settings.tls_report.enabled else None
+    seams = outside.build(settings, reading, intents(log), rng, ledger)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
@@ -110,7 +114,13 @@ def build(settings: Settings) -> Plant:
         reload=Reload(settings.feedback.rules, reading),
         bulk=intake(settings.worker.in_flight),
         transactional=intake(settings.worker.transactional_in_flight),
+        tls_reports=tls_reports(settings, name, seams, ledger) if ledger else None,
     )
+
+
+def tls_reports(settings: Settings, name: str, seams: Outside, ledger: Ledger) -> TlsReports:
+    publisher = adapters.job_publisher(settings)
+    return TlsReports(ledger, seams.routing.dns, publisher, outside.reporter(settings, name), time.time)
 
 
 def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
@@ -136,6 +146,8 @@ async def _work(plant: Plant, settings: Settings) -> None:
         tasks.create_task(plant.sweep.run(settings.worker.remember))
         tasks.create_task(plant.bookkeeping.run())
         tasks.create_task(plant.reload.run())
+        if plant.tls_reports:
+            tasks.create_task(plant.tls_reports.run(plant.outage, random.Random()))
 
 
 async def _drain(plant: Plant, limit: float) -> None:
@@ -148,6 +160,8 @@ async def _drain(plant: Plant, limit: float) -> None:
         _log.warning("drain_over")
     await asyncio.gather(plant.transactional.abandon(), plant.bulk.abandon())
     await plant.bookkeeping.close()
+    if plant.tls_reports:
+        await plant.tls_reports.close()
     await plant.outside.relay.close()
     await plant.queue.close()
     await plant.log.close()

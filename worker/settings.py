@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mta.duration import parse_duration
+from mta.envelope import parse_mailbox
 
 DEFAULT_FILE = "campaign-mta.toml"
 
@@ -186,6 +187,33 @@ class Worker(_Section):
     remember: Seconds = 7 * 86400.0
 
 
+class TlsReport(_Section):
+    """Reports on TLS (RFC 8460) to the domains that want them. They are from `mail_from`, envelope and header, signed with
+    its domain's key; `contact` is for people."""
+
+    enabled: bool = False
+    organisation: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    contact: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    mail_from: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mail_from and (fault := _reporting_fault(self.mail_from)):
+            raise ValueError(f"mail_from {fault}")
+        if missing := [
+            key for key in ("organisation", "contact", "mail_from") if self.enabled and not getattr(self, key)
+        ]:
+            raise ValueError(f"enabled, so it needs {', '.join(missing)}")
+        return self
+
+
+def _reporting_fault(text: str) -> str | None:
+    mailbox = parse_mailbox(text)
+    if isinstance(mailbox, str):
+        return mailbox
+    return None if mailbox.local.isascii() else "is not ASCII before the @"
+
+
 class Log(_Section):
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -216,6 +244,7 @@ class Settings(BaseSettings):
     console: Console = Console()
     worker: Worker = Worker()
     log: Log = Log()
+    tls_report: TlsReport = TlsReport()
 
     @classmethod
     def settings_customise_sources(

@@ -57,7 +57,7 @@ class PolicyFetch:
             connection.request("GET", "/.well-known/mta-sts.txt", headers={"Connection": "close"})
             return _read(name, connection.getresponse())
         except ssl.SSLCertVerificationError as error:
-            return Unfetched(f"the certificate of {name} is not authentic: {error.verify_message}")
+            return Unfetched(f"the certificate of {name} is not authentic: {error.verify_message}", untrusted=True)
         except (OSError, http.client.HTTPException) as error:
             return Unfetched(f"{name} gave no policy: {error}")
         finally:

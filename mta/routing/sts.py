@@ -46,9 +46,10 @@ class StsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Unfetched:
-    """The policy could not be had; `text` says why."""
+    """The policy could not be had; `text` says why. `untrusted`: the certificate of its web server was not authentic."""
 
     text: str
+    untrusted: bool = False
 
 
 Fetch = Callable[[str], Awaitable[str | Unfetched]]
@@ -57,13 +58,14 @@ Fetch = Callable[[str], Awaitable[str | Unfetched]]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A policy held for a domain: under which id, until when, when to renew it, and when to try again after a failure."""
+    """A policy held for a domain: under which id, until when, when to renew it, and when to try again after a `fault`."""
 
     policy: StsPolicy | None = None
     id: str | None = None
     until: float = 0.0
     renew_at: float = 0.0
     retry_at: float = 0.0
+    fault: Unfetched | str | None = None
 
 
 class PolicyBook:
@@ -92,6 +94,11 @@ class PolicyBook:
         fetching = self._fetching.get(domain) or self._begin(domain, announced)
         return current if same else await asyncio.shield(fetching)  # one waiter's cancellation is not the others'
 
+    def missing(self, domain: str) -> Unfetched | str | None:
+        """Why the policy that a domain announces could not be had lately: not fetched, or what is wrong with its file."""
+        held = self._held.get(domain)
+        return held.fault if held is not None and self._clock() < held.retry_at else None
+
     def _begin(self, domain: str, announced: str) -> asyncio.Task[StsPolicy | None]:
         fetching = asyncio.create_task(self._renew(domain, announced))
         self._fetching[domain] = fetching
@@ -101,14 +108,14 @@ class PolicyBook:
     async def _renew(self, domain: str, announced: str) -> StsPolicy | None:
         """Fetch a policy; the one that is in force afterwards."""
         fetched = await self._fetch(domain)
-        policy = parse_policy(fetched) if isinstance(fetched, str) else fetched.text
+        policy = parse_policy(fetched) if isinstance(fetched, str) else fetched
         now, held = self._clock(), self._held.get(domain, _Held())
         if isinstance(policy, StsPolicy):
             renew_at = now + min(policy.max_age / 2, RENEWAL)
             self._hold(domain, _Held(policy, announced, now + policy.max_age, renew_at))
             return policy
-        _log.info("sts_policy_missing", domain=domain, fault=policy)
-        self._hold(domain, replace(held, retry_at=now + RETRY))
+        _log.info("sts_policy_missing", domain=domain, fault=policy if isinstance(policy, str) else policy.text)
+        self._hold(domain, replace(held, retry_at=now + RETRY, fault=policy))
         return held.policy if now < held.until else None
 
     async def _announced(self, domain: str) -> str | None:

@@ -30,6 +30,8 @@ Addresses = Callable[[Host], Awaitable[tuple[str, ...] | NoRoute]]
 _OURS = {errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EINVAL}
 """Errors of connecting that say nothing about the host."""
 
+_BROKEN_BEFORE = Broken(Trouble.TLS_FAILED, "TLS failed here before and is not tried again for a while")
+
 
 class Undialled(NamedTuple):
     """No session came of it. `dead`: the host could not be talked to at all."""
@@ -41,18 +43,19 @@ class Undialled(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Who calls whom, and how."""
+    """Who calls whom, and how. `unmet`: see `mta.attempt.Path`."""
 
     lane: Lane
     route: Route
     rule: Rule
     host: Host
     need: Need
+    unmet: Broken | None = None
 
     @property
     def path(self) -> Path:
-        source = self.lane.source
-        return Path(site=self.lane.site, mx_host=self.host.name, source_ip=source.address, helo=source.helo)
+        source, host = self.lane.source, self.host.name
+        return Path(site=self.lane.site, mx_host=host, source_ip=source.address, helo=source.helo, unmet=self.unmet)
 
 
 class Dialler:
@@ -92,11 +95,15 @@ class Dialler:
             if not isinstance(tested, NoRoute):
                 return tested
             _log.warning("sts_testing", domain=call.route.domain, host=str(call.host), fault=tested.text)
+            call = replace(call, unmet=Broken(tested.trouble, tested.text))
         if not security.required and self._hosts.is_plain(call.host, monotonic()):
             security = replace(security, wanted=False)
+            call = replace(call, unmet=call.unmet or _BROKEN_BEFORE)
         result = await self._open(call, address, security)
         if security.required or isinstance(result, Session) or not _tls_failed(result.ended):
             return result
+        assert isinstance(result.ended.ending, Broken)
+        call = replace(call, unmet=call.unmet or result.ended.ending)
         plain = await self._open(call, address, replace(security, wanted=False))
         if isinstance(plain, Session):
             self._hosts.breaks_tls(call.host, monotonic())
