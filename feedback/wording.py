@@ -172,12 +172,11 @@ def _link_part(found: re.Match[str]) -> str:
 
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
-_SIMPLER = str.maketrans(
-    {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "‘": "'", "‐": "-"}
-)
+_SIMPLER = {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "‘": "'", "‐": "-"}
+_SIMPLIFIED = re.compile(f"[{''.join(_SIMPLER)}]")
 
 
 def _without_accents(text: str) -> str:
     """Letters without the marks on them; the sound marks of Japanese are part of the letter and stay."""
-    apart = unicodedata.normalize("NFD", text.translate(_SIMPLER))
+    apart = unicodedata.normalize("NFD", _SIMPLIFIED.sub(lambda found: _SIMPLER[found[0]], text))
     return unicodedata.normalize("NFKC", _ACCENTS.sub("", apart))

@@ -27,7 +27,10 @@ class Matcher:
         self._always: set[int] = set()
         for rule in pack.rules:
             self._file(rule)
-        self._beginnings = tuple(self._by_beginning)
+        self._shortest = min(map(len, self._by_beginning), default=0)
+        self._heads: dict[str, list[str]] = defaultdict(list)
+        for beginning in self._by_beginning:
+            self._heads[beginning[: self._shortest]].append(beginning)
         self._globs = [
             (glob, re.compile(translate(glob))) for glob in {glob for rule in pack.rules for glob in rule.receivers}
         ]
@@ -77,11 +80,10 @@ class Matcher:
         self._entries.append((rule, None))
 
     def _filed_under(self, word: str) -> frozenset[int]:
-        found = set(self._by_word.get(word, ()))
-        if word.startswith(self._beginnings):
-            for beginning in self._beginnings:
-                if word.startswith(beginning):
-                    found |= self._by_beginning[beginning]
+        found = self._by_word.get(word, set())
+        for beginning in self._heads.get(word[: self._shortest], ()):
+            if word.startswith(beginning):
+                found = found | self._by_beginning[beginning]
         return frozenset(found)
 
     def _receivers(self, mx_host: str | None, domain: str | None) -> frozenset[str]:
