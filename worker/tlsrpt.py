@@ -103,7 +103,7 @@ def report_job(tally: Tally, reporter: Reporter, to: Mailbox, now: float) -> Job
         "mail_from": str(reporter.mailbox),
         "rcpt_to": str(to),
         "priority": "bulk",
-        "message": mail(tally, reporter, to, now).decode("ascii"),
+        "message": mail(tally, reporter, to, now).decode(),
         "expires_at": datetime.fromtimestamp(now + _DAY, UTC).isoformat(),
     }
     return Job(body=msgspec.json.encode(fields), routing_key=f"bulk.{to.domain}")

@@ -38,6 +38,10 @@ WRONG = [
     ("[worker]\ndrain = true", 'worker.drain: a duration such as "30s", "5m" or "4h" is needed'),
     ("[worker]\nin_flight = 0", "worker.in_flight: Input should be greater than or equal to 1"),
     ('[log]\nlevel = "loud"', None),
+    ("[tls_report]\nenabled = true", "tls_report: enabled, so it needs organisation, contact, mail_from"),
+    ('[tls_report]\nmail_from = "x"', "tls_report: mail_from has no domain"),
+    ('[tls_report]\nmail_from = "ü@x.example"', "tls_report: mail_from is not ASCII before the @"),
+    ('[tls_report]\ncontact = "a\\nb"', None),
     ("[nonsense]\na = 1", "nonsense: unknown key"),
     ("[smtp]\nhello = 1", "smtp.hello: unknown key"),
 ]
@@ -120,3 +124,9 @@ def test_no_secret_shows_in_a_repr(tmp_path: Path) -> None:
         '[broker]\nurl = "amqp://u:hush@b/"\n[[route]]\ndomain = "x"\nhosts = ["h"]\nusername = "u"\npassword = "hush"\n',
     )
     assert "hush" not in repr(load(file))
+
+
+def test_tls_reports_are_off_until_they_are_wanted(tmp_path: Path) -> None:
+    assert not load(write(tmp_path, "")).tls_report.enabled
+    text = '[tls_report]\nenabled = true\norganisation = "X"\ncontact = "c@x.example"\nmail_from = "t@x.example"\n'
+    assert load(write(tmp_path, text)).tls_report.enabled
