@@ -32,6 +32,12 @@ def fresh(heard: Heard, rng: random.Random) -> Heard:
     return Heard(Reply(heard.reply.code, f"{heard.reply.text} [{noise}]"), heard.phase, heard.mx_host)
 
 
+def laden(qualifier: Qualifier, rng: random.Random) -> list[Heard]:
+    """Replies of 1 KiB made of nothing but words of the rules' samples: what costs most to meet."""
+    pool = [word for rule in qualifier.pack.rules for sample in rule.samples for word in sample.reply.split()]
+    return [Heard(Reply(550, " ".join(rng.choices(pool, k=400))[:1024]), Phase.RCPT, None) for _ in range(500)]
+
+
 def times(qualifier: Qualifier, replies: list[Heard]) -> list[float]:
     """Microseconds of this thread's CPU for each reply, so that a busy machine does not count."""
     taken = []
@@ -61,6 +67,7 @@ def speed() -> None:
     times(qualifier, [fresh(heard, rng) for heard in replies])
     table("known kinds, new ids", times(qualifier, [fresh(heard, rng) for heard in replies]))
     table("seen before", times(qualifier, replies))
+    table("1 KiB of the rules' own words", times(qualifier, laden(qualifier, rng)))
 
 
 def labelled(path: Path) -> None:

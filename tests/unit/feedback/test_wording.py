@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.wording import canonical, words
+from feedback.wording import MAX_WORDS, canonical, words
 from mta.reply import clean
 
 
@@ -74,3 +74,14 @@ def test_words_are_lower_case_without_accents_or_punctuation(text: str, expected
 def test_hostile_words_stay_small(piece: str) -> None:
     # A pattern that backtracks without bound would not come back from these.
     assert len(canonical(piece * 512)) <= len(piece) * 512 * 6
+
+
+def test_a_long_text_is_read_for_its_beginning() -> None:
+    found = canonical("mailbox full " * 500)
+    assert found == canonical("mailbox full " * 1000)
+    assert canonical(found) == found
+    assert words(found).split() == ["mailbox", "full"] * (MAX_WORDS // 2)
+
+
+def test_a_dash_that_stands_alone_takes_no_room_from_the_words() -> None:
+    assert words(canonical("- mailbox " * 20 + "full")).split()[-1] == "full"
