@@ -77,11 +77,13 @@ class Wire(SMTPProtocol):
         answers, now = self._answers, self._loop.time()
         answers.feed(data)
         try:
+            settled = False
             while self._owed and (answer := answers.take()) is not None:
                 self._settle(answer, now)
-            if self._owed:
-                self._watch(now)
-            elif answers:
+                settled = True
+            if settled and self._owed:
+                self._watch(now)  # part of an answer, or a line of several, buys no time
+            elif answers and not self._owed:
                 self._unasked()
         except SMTPException as fault:
             self.end(fault)
