@@ -126,7 +126,7 @@ FAULTS = (
         "silence after the dot", _by_way_of(Manner(times=8, silent_after=b"\r\n.\r\n"), doubtful=True, dot_timeout="2s")
     ),
     Fault("silence instead of a greeting", _by_way_of(Manner(times=8, silent_after=b""), banner_timeout="2s")),
-    Fault("silence after DATA", _by_way_of(Manner(times=8, silent_after=b"DATA\r\n"), data_timeout="2s")),
+    Fault("silence after the envelope", _by_way_of(Manner(times=8, silent_after=b"DATA\r\n"), mail_timeout="2s")),
     Fault(
         "tarpit: an octet of each answer every 0.3 s",
         _by_way_of(Manner(times=8, drip=0.3), banner_timeout="3s", ehlo_timeout="3s"),

@@ -62,6 +62,7 @@ class Scene:
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _installation: Installation | None = None
     _count: int = 0
+    _started: int = 0
     _verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +133,7 @@ class Scene:
         else:
             process = self.installation.start("worker")
         self._workers.append(process)
+        self._started += 1
         return process
 
     def log(self, method: str) -> str:
@@ -180,7 +182,8 @@ class Scene:
         self.died(worker)
 
     def stop(self, worker: subprocess.Popen[bytes], patience: float = 45.0) -> None:
-        """SIGTERM, which must end a worker with exit code 0."""
+        """SIGTERM, which must end a worker with exit code 0 once it is at work: before, it ends as any program does."""
+        self.until(lambda: self._at_work() >= self._started, "the workers to be at work")
         worker.send_signal(signal.SIGTERM)
         code = worker.wait(patience)
         self._workers.remove(worker)
@@ -229,6 +232,10 @@ class Scene:
     def said(self, event: str) -> bool:
         """Whether a worker has logged this."""
         return any(f'"event":"{event}"' in log.read_text() for log in self.folder.glob("*.log"))
+
+    def _at_work(self) -> int:
+        """How many of the workers started so far have come to work."""
+        return sum(log.read_text().count('"event":"working"') for log in self.folder.glob("*.log"))
 
     def logs(self) -> str:
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))

@@ -67,7 +67,7 @@ def _frozen(when: str) -> Callable[[Ground, Scene], None]:
         scene.until(lambda: _state(frozen.pid) == "T", "the worker to freeze")
         scene.may_doubt = scene.transport.undecided(scene.name)
         scene.worker()
-        scene.settled()
+        scene.settled(120)  # the broker takes the frozen one's tickets back when three of its heartbeats are missing
         os.kill(frozen.pid, signal.SIGCONT)
         time.sleep(2)
         scene.stop(frozen)
