@@ -39,22 +39,22 @@ class Matcher:
 
     def first(self, question: Question, without: Rule | None = None) -> Rule | None:
         """The rule that decides, leaving `without` aside."""
-        passed = without
-        for number in sorted(self._worth_asking(question)):
+        passed, spoken = without, frozenset(question.words.split())
+        for number in sorted(self._worth_asking(question, spoken)):
             rule, phrase = self._entries[number]
             if rule is passed or rule is without:
                 continue
             if not rule.open_to(question):
                 passed = rule
-            elif phrase is None or phrase.found_in(question.words):
-                if not rule.forbidden_by(question.words):
+            elif phrase is None or (phrase.possible_among(spoken) and phrase.found_in(question.words)):
+                if not rule.forbidden_by(question.words, spoken):
                     return rule
                 passed = rule
         return None
 
-    def _worth_asking(self, question: Question) -> set[int]:
+    def _worth_asking(self, question: Question, spoken: frozenset[str]) -> set[int]:
         found = set(self._always)
-        for word in set(question.words.split()):
+        for word in spoken:
             found.update(self._filed(word))
         found.update(self._by_code.get(question.code, ()))
         found.update(self._by_code.get(f"{question.code // 100}yz", ()))

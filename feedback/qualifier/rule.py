@@ -62,8 +62,9 @@ class Rule:
             and (not self.receivers or not self.receivers.isdisjoint(question.receivers))
         )
 
-    def forbidden_by(self, words: str) -> bool:
-        return any(phrase.found_in(words) for phrase in self.unless)
+    def forbidden_by(self, words: str, spoken: frozenset[str]) -> bool:
+        """Whether the text has a phrase of `unless`; `spoken` are its words."""
+        return any(phrase.possible_among(spoken) and phrase.found_in(words) for phrase in self.unless)
 
     def meaning(self, permanent: bool) -> Meaning:
         return meaning(self.means, permanent)
