@@ -53,6 +53,10 @@ _NAMED = re.compile(
     r"[A-Za-z]{1,5}[-_]?\d{2,4}|[A-Z]{2}\d{6}|[A-Z]{2,7}\d*_\d{3,4}|[A-Z]{3}_[A-Z]{2}_\d{3}|[A-Za-z]+[_-][A-Za-z]+\d?"
 )
 """The short labels that receivers give to their refusals: TSS04, S3150, RL000010, OFR_506, SFR_IN_104."""
+_AMOUNT = re.compile(r"\d+(?:\.\d+)?[A-Za-z]{1,7}")
+_LINK_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_LINK_ADDRESS = re.compile(r"[^/?&=#\s{}]*@[^/?&=#\s{}]*")
+_LINK_VALUE = re.compile(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*")
 _MARK = re.compile(r"\{(?:address|ip|time|host|id|number)\}")
 
 _LINK = re.compile(r"https?:/+\S*")
@@ -145,7 +149,7 @@ def _label(run: str) -> str:
         return "{id}" if _looks_random(run) else run
     if digits == len(run):
         return "{number}"
-    if re.fullmatch(r"\d+(?:\.\d+)?[A-Za-z]{1,7}", run):  # 25MB, 30min
+    if _AMOUNT.fullmatch(run):  # 25MB, 30min
         return "{number}" + run.lstrip("0123456789.")
     if len(run) >= 8 or digits >= 4:
         return "{id}"
@@ -161,9 +165,9 @@ def _looks_random(run: str) -> bool:
 def _blanked_link(link: str) -> str:
     """The host and path of a link stay, for they are the same in every such reply; what varies is blanked."""
     host, mark, rest = link.partition("/")
-    rest = re.sub(r"\d{1,3}(?:\.\d{1,3}){3}", "{ip}", rest)
-    rest = re.sub(r"[^/?&=#\s{}]*@[^/?&=#\s{}]*", "{address}", rest)
-    return host + mark + re.sub(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*", _link_part, rest)
+    rest = _LINK_IP.sub("{ip}", rest)
+    rest = _LINK_ADDRESS.sub("{address}", rest)
+    return host + mark + _LINK_VALUE.sub(_link_part, rest)
 
 
 def _link_part(found: re.Match[str]) -> str:
