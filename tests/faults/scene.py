@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import COMMAND, Installation
 from tests.faults.oracle import Copy, Evidence, Verdict, judge
 from tests.faults.transport import Transport
 from tests.faults.witness import BrokerWitness
@@ -59,7 +59,7 @@ class Scene:
     expected: dict[str, str] = field(default_factory=dict)
     may_doubt: frozenset[str] = frozenset()
     unread: int = 0
-    _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _workers: dict[subprocess.Popen[bytes], Path] = field(default_factory=dict)
     _installation: Installation | None = None
     _count: int = 0
     _started: int = 0
@@ -120,20 +120,15 @@ class Scene:
 
     def worker(self, *plans: str) -> subprocess.Popen[bytes]:
         """Start a worker, with faults planted in it (see `failing`)."""
+        config = ["--config", str(self.installation.config)]
+        command = [*COMMAND, "worker", *config]
         if plans:
-            config = self.installation.config
-            log = (self.folder / f"planted-{len(self._workers)}.log").open("wb")
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.failing", *plans, "--", "worker", "--config", str(config)],
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-            )
-            log.close()
-        else:
-            process = self.installation.start("worker")
-        self._workers.append(process)
+            command = [sys.executable, "-m", "tests.faults.failing", *plans, "--", "worker", *config]
         self._started += 1
+        log = self.folder / f"worker-{self._started:02}.log"
+        with log.open("wb") as opened:
+            process = subprocess.Popen(command, stdout=opened, stderr=opened, cwd=ROOT)
+        self._workers[process] = log
         return process
 
     def log(self, method: str) -> str:
@@ -148,7 +143,7 @@ class Scene:
         """Wait for a worker to be killed; what it left undecided may be in doubt."""
         code = worker.wait(patience)
         assert code == -signal.SIGKILL, f"the worker was to be killed and ended with {code}: {self.installation.logs()}"
-        self._workers.remove(worker)
+        del self._workers[worker]
         self.may_doubt |= self.transport.undecided(self.name)
 
     @staticmethod
@@ -158,7 +153,7 @@ class Scene:
 
     def forget(self, worker: subprocess.Popen[bytes]) -> None:
         """It has ended, and need not be stopped."""
-        self._workers.remove(worker)
+        del self._workers[worker]
 
     @property
     def workers(self) -> list[subprocess.Popen[bytes]]:
@@ -183,10 +178,11 @@ class Scene:
 
     def stop(self, worker: subprocess.Popen[bytes], patience: float = 45.0) -> None:
         """SIGTERM, which must end a worker with exit code 0 once it is at work: before, it ends as any program does."""
-        self.until(lambda: self._at_work() >= self._started, "the workers to be at work")
+        log = self._workers[worker]
+        self.until(lambda: '"event":"working"' in log.read_text(), "the worker to be at work")
         worker.send_signal(signal.SIGTERM)
         code = worker.wait(patience)
-        self._workers.remove(worker)
+        del self._workers[worker]
         assert code == 0, f"a worker ended with {code} on SIGTERM: {self.logs()}"
 
     # What came of it
@@ -232,10 +228,6 @@ class Scene:
     def said(self, event: str) -> bool:
         """Whether a worker has logged this."""
         return any(f'"event":"{event}"' in log.read_text() for log in self.folder.glob("*.log"))
-
-    def _at_work(self) -> int:
-        """How many of the workers started so far have come to work."""
-        return sum(log.read_text().count('"event":"working"') for log in self.folder.glob("*.log"))
 
     def logs(self) -> str:
         return "\n".join(f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log")))
