@@ -67,10 +67,12 @@ class Delivery:
             case Waiting() | Settled():
                 await self.settlement.repeat(ticket, claim, self.clock())
             case Fresh(state) | Taken(state) | InDoubt(state):
-                accepted = self.settlement.accept(claim)
-                state, disposition = await self._drive(job, state, doubted=isinstance(claim, InDoubt))
-                await accepted
-                await self.settlement.settle(ticket, state, disposition, self.clock())
+                await self.settlement.accept(claim)  # first, lest an outcome wait for it with a dot already sent
+                try:
+                    state, disposition = await self._drive(job, state, doubted=isinstance(claim, InDoubt))
+                    await self.settlement.settle(ticket, state, disposition, self.clock())
+                finally:
+                    self.settlement.window.leave(job.job_id)
 
     async def _drive(self, job: SendJob, state: State, *, doubted: bool) -> tuple[State, Disposition]:
         """One attempt, or the reason why none was made; the state counts it."""
@@ -115,9 +117,12 @@ class Delivery:
                 return octets
             return await self.preparation.signer.sign(octets, prepared.keys, self.clock())
 
+        async def intend() -> bool:
+            await self.settlement.window.enter(job.job_id, lane, rule.connections)
+            return await self.outside.intend((job.job_id, state.attempt + 1))
+
         mail = Mail(envelope=prepared.envelope, compose=compose, test=job.test)
-        intent = (job.job_id, state.attempt + 1)
-        return await self.outside.relay.send(mail, lane, route, rule, lambda: self.outside.intend(intent))
+        return await self.outside.relay.send(mail, lane, route, rule, intend)
 
     def _read(self, job: SendJob, state: State, attempt: Attempt, asked: float | None) -> tuple[State, Disposition]:
         """What the attempt meant for the job. `asked`: the pause the pace wants where the site refused traffic."""

@@ -14,6 +14,7 @@ from worker.disposition import Disposition, Done, Expired, GiveUp, HeldUntil, Re
 from worker.group import Group
 from worker.outage import Outage
 from worker.queue import JobQueue, Ticket
+from worker.window import Window
 
 _LOG_BATCH = 200
 
@@ -34,6 +35,7 @@ class Settlement:
         self._writer = writer
         self._outage = outage
         self._log = log
+        self.window = Window()
         self._record = Group(self._write, limit=_LOG_BATCH)
         self._release = Group(self._confirmed(log.release), limit=_LOG_BATCH)
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
@@ -115,7 +117,9 @@ class Settlement:
             retry_at=retry_at,
             doubtful=state.doubtful,
         )
-        if await self._record.join(outcome):
+        written = await self._record.join(outcome)
+        self.window.leave(outcome.job_id)  # now, not when all is published: the next mail's dot may be waiting
+        if written:
             recorded = replace(state, seq=event.seq, last_event=outcome.event)
             if retry_at is None:
                 await self.publish(outcome.event)

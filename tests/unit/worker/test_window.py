@@ -1,0 +1,60 @@
+"""No more messages of a lane are between intent and outcome than it has connections."""
+
+import asyncio
+
+from mta.lane import Lane, Source
+from worker.window import Window
+
+LANE = Lane(Source(pool="default", helo="mta.example"), "site")
+OTHER = Lane(Source(pool="default", helo="mta.example"), "other")
+
+
+async def settle_down() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_limit_holds_and_who_leaves_lets_the_next_in() -> None:
+    window = Window()
+    await window.enter("a", LANE, 2)
+    await window.enter("b", LANE, 2)
+    third = asyncio.create_task(window.enter("c", LANE, 2))
+    await settle_down()
+    assert not third.done()
+    window.leave("a")
+    await third
+    fourth = asyncio.create_task(window.enter("d", LANE, 2))
+    await settle_down()
+    assert not fourth.done()
+    window.leave("b")
+    await fourth
+
+
+async def test_lanes_do_not_wait_for_each_other() -> None:
+    window = Window()
+    await window.enter("a", LANE, 1)
+    await window.enter("b", OTHER, 1)
+
+
+async def test_a_turn_that_comes_to_one_who_gave_up_is_passed_on() -> None:
+    window = Window()
+    await window.enter("a", LANE, 1)
+    gone = asyncio.create_task(window.enter("b", LANE, 1))
+    stays = asyncio.create_task(window.enter("c", LANE, 1))
+    await settle_down()
+    window.leave("a")
+    gone.cancel()
+    await asyncio.wait([gone, stays], timeout=5)
+    assert gone.cancelled()
+    assert stays.done()
+
+
+async def test_leaving_without_having_entered_frees_nothing() -> None:
+    window = Window()
+    await window.enter("a", LANE, 1)
+    window.leave("never")
+    waits = asyncio.create_task(window.enter("b", LANE, 1))
+    await settle_down()
+    assert not waits.done()
+    window.leave("a")
+    await waits
