@@ -23,6 +23,7 @@ from mta.routing.securities import AsPublished
 from mta.routing.sts import PolicyBook
 from mta.smtp import Mail, Offers
 from mta.smtp.pool import Pool
+from mta.tlsrpt.ledger import Ledger
 from mta.traffic.rule import Rule, Timeouts, TlsPolicy
 from tests.integration.tls.certificates import served, trusting
 from tests.nameserver import Nameserver, Script, serving
@@ -56,6 +57,7 @@ class World:
     files: dict[str, str]
     pool: Pool = field(init=False)
     routing: Routing = field(init=False)
+    ledger: Ledger = field(default_factory=Ledger)
     now: float = 1000.0
     fetched: int = 0
     most: int = 100  # messages per connection
@@ -121,7 +123,7 @@ async def world(setting: Setting, *, validating: bool = False) -> AsyncIterator[
         made.routing = Routing(Routes(entries), dns, Policy(port=sink.port, allow_private_mx=True), Random(1))
         fetch = PolicyFetch(made.routing.addresses, ssl.create_default_context(), port)
         book = PolicyBook(dns, fetch, lambda: made.now)
-        made.pool = Pool(made.routing.addresses, time, AsPublished(dns, book))
+        made.pool = Pool(made.routing.addresses, time, AsPublished(dns, book, made.ledger.note))
         yield made
         await made.pool.close()
         await dns.close()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
@@ -18,7 +19,9 @@ from mta.tlsrpt.ledger import Ledger
 from mta.tlsrpt.report import Reporter
 from tests.fakes import Journal
 from worker.job import SendJob, read
+from worker.process import build
 from worker.queue import Job, QueueAway, Ticket
+from worker.settings import load
 from worker.tlsrpt import TlsReports, until_report
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC).timestamp()
@@ -153,3 +156,17 @@ def test_reports_begin_within_four_hours_after_midnight() -> None:
     waits = [until_report(MIDNIGHT - 100, Random(seed)) for seed in range(50)]
     assert 100 <= min(waits) < max(waits) <= 100 + 4 * 3600
     assert until_report(MIDNIGHT, Random(1)) > 86_400 - 1
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_a_worker_counts_and_reports_when_its_settings_say_so(tmp_path: Path, enabled: bool) -> None:
+    file = tmp_path / "mta.toml"
+    file.write_text(
+        '[broker]\nurl = "sqlite:///queue.db"\n[store]\nurl = "sqlite:///store.db"\n[dns]\nnameservers = ["127.0.0.1:9"]\n'
+        f'[tls_report]\nenabled = {str(enabled).lower()}\norganisation = "X"\ncontact = "c"\nmail_from = "t@x.example"\n'
+    )
+    plant = build(load(file))
+    watching = getattr(plant.outside.watch, "__self__", None)
+    assert (plant.tls_reports is not None) is enabled
+    assert isinstance(watching, Ledger) is enabled
+    plant.preparation.signer.close()
