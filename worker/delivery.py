@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from feedback.log import Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
+from feedback.log import Another, Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
 from mta.attempt import Attempt, Broken, Doubtful, Path, Phase, Trouble
 from mta.lane import Lane
 from mta.routing import Routing
@@ -62,6 +62,9 @@ class Delivery:
     async def deliver(self, ticket: Ticket, job: SendJob, claim: Claim) -> None:
         """Do what the claim asks for; returns when the ticket is finished."""
         match claim:
+            case Another():
+                _log.info("published_before", job=job.job_id)
+                await self.settlement.finish(ticket)
             case Elsewhere(lease):
                 await self.settlement.look_again(ticket, lease)
             case Waiting() | Settled():

@@ -128,4 +128,5 @@ def _face(job: SendJob) -> Face:
         context=job.context,
         test=job.test,
         expires_at=job.expires_at,
+        digest=job.digest,
     )

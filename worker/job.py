@@ -4,6 +4,7 @@ The contract's section 1.1 is the table behind `_Fields`. Everything here is pur
 """
 
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class SendJob:
     on_doubt: OnDoubt
     test: bool
     context: dict[str, Scalar]
+    digest: str  # of everything the publication says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,13 @@ def read(ticket: Ticket, *, max_octets: int) -> SendJob | Unreadable:
             reason=f"body: {len(ticket.body)} octets, the limit is {max_octets}", glimpse=_glimpse(ticket, False)
         )
     try:
-        fields, message = _from_headers(ticket) if _is_rfc822(ticket) else _from_json(ticket.body)
-        return _job(fields, message, ticket)
+        digest = hashlib.sha256(ticket.body)
+        if _is_rfc822(ticket):
+            fields, message = _from_headers(ticket)
+            digest.update(msgspec.json.encode(fields))
+        else:
+            fields, message = _from_json(ticket.body)
+        return _job(fields, message, digest.hexdigest()[:24], ticket)
     except msgspec.ValidationError as fault:
         return Unreadable(reason=_named(str(fault)), glimpse=_glimpse(ticket, True))
     except _Fault as fault:
@@ -148,7 +155,7 @@ def _header(name: str, value: Any) -> Any:
             return value
 
 
-def _job(fields: _Fields, message: bytes, ticket: Ticket) -> SendJob:
+def _job(fields: _Fields, message: bytes, digest: str, ticket: Ticket) -> SendJob:
     rcpt_to = _mailbox("rcpt_to", fields.rcpt_to)
     mail_from = str(_mailbox("mail_from", fields.mail_from)) if fields.mail_from else ""
     if len(msgspec.json.encode(fields.context)) > MAX_CONTEXT:
@@ -169,6 +176,7 @@ def _job(fields: _Fields, message: bytes, ticket: Ticket) -> SendJob:
         on_doubt=fields.on_doubt,
         test=fields.test,
         context=fields.context,
+        digest=digest,
     )
 
 

@@ -29,6 +29,7 @@ class Face:
     context: dict[str, Scalar]
     test: bool
     expires_at: float | None  # as the job says, POSIX; the log cuts it to `MAX_VALIDITY` after acceptance
+    digest: str = ""  # of all the job says, its message included: tells one publication of an id from another
 
 
 MAX_VALIDITY = 84 * 3600.0
@@ -110,7 +111,13 @@ class Elsewhere:
     lease: float
 
 
-Claim = Fresh | Taken | InDoubt | Waiting | Settled | Elsewhere
+@dataclass(frozen=True, slots=True)
+class Another:
+    """Another publication under this id, with other contents: the first one holds, and has a ticket of its own somewhere,
+    since no ticket is finished before its job is settled or its next ticket is queued. This one may be dropped."""
+
+
+Claim = Fresh | Taken | InDoubt | Waiting | Settled | Elsewhere | Another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from feedback.log import (
     MAX_VALIDITY,
+    Another,
     Candidate,
     Claim,
     Elsewhere,
@@ -55,6 +56,8 @@ def decide(row: Row, candidate: Candidate, now: float, *, lease: float, held: bo
     """What `candidate` finds at `now`. `held`: a living worker has the job in hand."""
     if row.final is not None:
         return Settled(state(row))
+    if (first := read_face(row.face).digest) and candidate.face.digest != first:
+        return Another()
     if held:
         return Elsewhere(lease)
     retry_at = row.retry_at or 0.0

@@ -4,6 +4,7 @@ import pytest
 
 from feedback.log import (
     MAX_VALIDITY,
+    Another,
     DeliveryLog,
     Elsewhere,
     Fresh,
@@ -54,6 +55,18 @@ async def test_the_first_publication_wins_whatever_later_ones_contain(log: Deliv
     [claim] = await log.claim([ticket(face(first.job_id, rcpt_to="second@example.net"))], NOW + 1)
     assert isinstance(claim, Taken)
     assert (claim.state.face, claim.state.accepted_at) == (first, NOW)
+
+
+async def test_a_later_publication_with_other_contents_is_told_apart_and_leaves_the_first_claimable(
+    log: DeliveryLog,
+) -> None:
+    first = face(digest="first")
+    await log.claim([ticket(first)], NOW)
+    await log.release([(first.job_id, 0)])
+    later, again = face(first.job_id, digest="later"), face(first.job_id, digest="first")
+    assert await log.claim([ticket(later)], NOW + 1) == [Another()]
+    [claim] = await log.claim([ticket(again)], NOW + 1)
+    assert isinstance(claim, Taken)
 
 
 async def test_a_job_in_hand_is_elsewhere_to_its_own_worker_too(log: DeliveryLog) -> None:

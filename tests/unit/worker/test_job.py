@@ -1,6 +1,7 @@
 """Send jobs: what is read, and the exact words for what is not."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -219,3 +220,17 @@ def test_nothing_can_be_read_of_what_is_not_json() -> None:
     found = read(ticket(raw=b'{"job_id": "a", "delivery_id": "d"'), max_octets=MAX)
     assert isinstance(found, Unreadable)
     assert found.glimpse == {}
+
+
+def test_every_field_makes_another_publication() -> None:
+    same, other = job(), job({"on_doubt": "fail"})
+    assert job().digest == same.digest != other.digest
+    letter = Ticket(body=b"From: a@b.example\r\n\r\nhi\r\n", content_type="message/rfc822", headers=_headers("d1.0.a"))
+    renamed = replace(letter, headers=_headers("d1.0.b"))
+    found = [read(given, max_octets=MAX) for given in (letter, letter, renamed)]
+    first, again, second = (each.digest for each in found if isinstance(each, SendJob))
+    assert first == again != second
+
+
+def _headers(job_id: str) -> dict[str, Any]:
+    return {"job_id": job_id, "delivery_id": "d1", "mail_from": "", "rcpt_to": "anna@example.net"}

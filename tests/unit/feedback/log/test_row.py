@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from feedback.log import MAX_VALIDITY, Candidate, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
+from feedback.log import MAX_VALIDITY, Another, Candidate, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
 from feedback.log.row import Found, Row, answer, decide, read_face, validity, write_face
 
 NOW = 1000.0
@@ -63,6 +63,15 @@ def test_a_job_in_a_living_workers_hands_is_elsewhere_unless_it_is_settled() -> 
     candidate = Candidate(FACE, 0)
     assert decide(replace(NEW, intent=True), candidate, NOW, lease=7.0, held=True) == Elsewhere(7.0)
     assert isinstance(decide(replace(NEW, final="sent"), candidate, NOW, lease=7.0, held=True), Settled)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_another_publication_under_the_id_may_be_dropped_until_the_job_is_settled(held: bool) -> None:
+    row = replace(NEW, face=write_face(replace(FACE, digest="first")))
+    second, first = (Candidate(replace(FACE, digest=digest), 0) for digest in ("second", "first"))
+    assert decide(row, second, NOW, lease=7.0, held=held) == Another()
+    assert decide(row, first, NOW, lease=7.0, held=held) != Another()
+    assert isinstance(decide(replace(row, final="sent"), second, NOW, lease=7.0, held=held), Settled)
 
 
 def test_a_doubt_marks_the_job_before_anything_else_happens_to_it() -> None:
