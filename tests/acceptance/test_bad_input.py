@@ -108,6 +108,35 @@ def test_bad_jobs_are_set_aside_with_their_reasons_and_the_good_one_behind_them_
     assert [entry["rcpt"] for entry in installation.index()] == ["anna@x.example.net"]
 
 
+def test_a_job_held_for_its_contact_date_is_sent_as_first_published(
+    installation: Installation, amqp_url: str, sink_port: int
+) -> None:
+    installation.route("*.example.net", sink_port)
+    with installation.running("worker"):
+        events = asyncio.run(_publish_again(amqp_url, installation.prefix))
+    assert [event["event"] for event in events] == ["accepted", "sent"]
+
+
+async def _publish_again(url: str, prefix: str) -> list[dict[str, Any]]:
+    """Publish a job that must wait, then, once it was accepted, one that cannot be sent under the same id."""
+    contact = datetime.fromtimestamp(time.time() + 5, UTC).isoformat()
+    held, bad = (
+        {"job_id": "held", "not_before": contact} | more for more in ({}, {"message": "Subject: nobody\r\n\r\nx"})
+    )
+    connection = await aio_pika.connect(url)
+    async with connection, asyncio.timeout(60):
+        exchange = await _declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
+        feedback = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
+        events: list[dict[str, Any]] = []
+        for job, known in ((held, "accepted"), (bad, "final")):
+            await exchange.publish(aio_pika.Message(_octets(GOOD | job)), "bulk.x.example.net")
+            while not any(event["event"] == known or event["final"] for event in events):
+                if (message := await feedback.get(fail=False)) is not None:
+                    events += json.loads(message.body)["events"]
+                    await message.ack()
+    return events
+
+
 def _octets(given: bytes | dict[str, Any]) -> bytes:
     return given if isinstance(given, bytes) else json.dumps(given).encode()
 
