@@ -1,10 +1,16 @@
 """Seams played by memory, which note in one journal what is asked of them and in which order."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from feedback.event import Event, decode
 from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
+from feedback.store import StoreAway
+from worker.orders.order import Cancellation, Ending, Order, Override, Suspension
+from worker.orders.row import order as read_row
+from worker.orders.row import row as write_row
 from worker.queue import QueueAway, Ticket
 
 
@@ -119,3 +125,65 @@ class FakeLog:
 
     async def find(self, job_id: str) -> State | None:
         return None
+
+
+@dataclass
+class FakeOrders:
+    """`OrderBook`: those that share `pages` have the same book before them."""
+
+    pages: list[Order] = field(default_factory=list)
+    away: bool = True
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def open(self) -> None:
+        self.away = False
+
+    async def close(self) -> None:
+        self.away = True
+
+    async def give(self, orders: Sequence[Order]) -> None:
+        self._look()
+        self.pages += [_storable(order) for order in orders]
+        self.told.set()
+
+    async def newest(self) -> int:
+        return len(self._look())
+
+    async def in_force(self, now: float) -> list[Order]:
+        last = {_about(order): (number, order) for number, order in enumerate(self._look())}
+        return [
+            order
+            for _, order in sorted(last.values(), key=lambda numbered: numbered[0])
+            if not isinstance(order, Ending)
+            and (isinstance(order, Cancellation) or order.until is None or order.until > now)
+        ]
+
+    async def history(self, limit: int) -> list[Order]:
+        return self._look()[::-1][:limit]
+
+    async def heard(self, patience: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.told.wait(), patience)
+        self.told.clear()
+
+    def _look(self) -> list[Order]:
+        if self.away:
+            raise StoreAway("closed")
+        return self.pages
+
+
+def _about(order: Order) -> tuple[str, str, str | None]:
+    match order:
+        case Suspension(target=target, pool=pool):
+            return "suspension", target, pool
+        case Override(target=target, pool=pool):
+            return "override", target, pool
+        case Ending(matter=matter, target=target, pool=pool):
+            return matter, target, pool
+        case Cancellation(delivery_id=delivery_id):
+            return "cancellation", delivery_id, None
+
+
+def _storable(order: Order) -> Order:
+    """The order as any store gives it back."""
+    return read_row(write_row(order))

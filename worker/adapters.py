@@ -2,6 +2,7 @@
 
 import os
 import socket
+from urllib.parse import urlsplit
 
 from feedback.log import DeliveryLog
 from feedback.log.postgres import PostgresLog
@@ -13,6 +14,9 @@ from feedback.tracker.sqlite import SqliteTracker
 from feedback.unknown import UnknownReplies
 from feedback.unknown.postgres import PostgresUnknownReplies
 from feedback.unknown.sqlite import SqliteUnknownReplies
+from worker.orders import OrderBook
+from worker.orders.postgres import PostgresOrders
+from worker.orders.sqlite import SqliteOrders
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
@@ -55,9 +59,20 @@ def unknown_replies(settings: Settings) -> UnknownReplies:
     return SqliteUnknownReplies(path) if (path := _file(url)) else PostgresUnknownReplies(url)
 
 
+def order_book(settings: Settings) -> OrderBook:
+    url = settings.store.url.get_secret_value()
+    return SqliteOrders(path) if (path := _file(url)) else PostgresOrders(url)
+
+
 def worker_name(settings: Settings) -> str:
     """The name of this process in events and logs."""
     return f"{settings.worker.name or socket.gethostname()}-{os.getpid()}"
+
+
+def places(settings: Settings) -> dict[str, str]:
+    """Where broker and store are, without their secrets."""
+    urls = {"broker": settings.broker.url.get_secret_value(), "store": settings.store.url.get_secret_value()}
+    return {name: _file(url) or urlsplit(url).netloc.rpartition("@")[2] for name, url in urls.items()}
 
 
 def embedded(settings: Settings) -> bool:

@@ -92,7 +92,10 @@ class Pace:
     trial: bool = False
 
     def limits(self, rule: Rule) -> tuple[int, float, int]:
-        """Connections, messages a second, messages per connection: in force while the lane is not closed."""
+        """Connections, messages a second, messages per connection: in force while the lane is not closed. Limits that an
+        operator has fixed are these themselves, in a trial too."""
+        if rule.fixed:
+            return rule.connections, rule.rate or inf, rule.messages_per_connection
         per_connection = int(min(self.per_connection, rule.messages_per_connection))
         if self.trial:
             return 1, min(self.rate.value, 1.0, rule.rate or inf), per_connection
@@ -108,17 +111,22 @@ def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.
     tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone."""
     if now < pace.closed_until:
         return None
-    return (
-        _closing(pace, tally, now)
-        or _ending_trial(pace, tally, now)
-        or _cutting(pace, tally, now, spread)
-        or _round_over(pace, tally, rule, now)
-    )
+    if turned := _closing(pace, tally, now) or _ending_trial(pace, tally, now):
+        return turned
+    if rule.fixed:
+        return _resting(pace, now)
+    return _cutting(pace, tally, now, spread) or _round_over(pace, tally, rule, now)
 
 
 def _next(pace: Pace, now: float, deaf: float = 0.0) -> Pace:
     """A new round; attempts begun in its first `deaf` seconds may still have met the old limits."""
     return replace(pace, revision=pace.revision + 1, since=now, heed_from=now + deaf)
+
+
+def _resting(pace: Pace, now: float) -> Step | None:
+    """While an operator has fixed the limits, what is heard says nothing about the pace's own: it is put away, lest it be
+    read as if it did once the pace has its say again."""
+    return (_next(pace, now), []) if now - pace.since >= ROUND else None
 
 
 def _closing(pace: Pace, tally: Tally, now: float) -> Step | None:

@@ -68,6 +68,9 @@ class Paced:
         """The rule with the worker's part of the pace in its limits."""
         self._offset = self.clock() - now
         if self.part.rule is not rule:
+            self.urgent |= (
+                self.part.rule.fixed != rule.fixed
+            )  # an operator's limits are for now, not for the next refresh
             self.part.rule, self._force = rule, None
         if now - self.asked_at >= (REFRESH if self._leased and not self.urgent else HURRY):
             self._ask(now)

@@ -76,7 +76,7 @@ class Part:
             if tally.crowded:
                 tally.crowded_at = min(tally.crowded_at, begun.at + took)
         urgent = signal.kind not in (Kind.CLEAR, Kind.GREYLISTED, Kind.NEUTRAL)
-        if signal.limit is Limit.CONNECTIONS and signal.kind is Kind.SLOW_DOWN:
+        if signal.limit is Limit.CONNECTIONS and signal.kind is Kind.SLOW_DOWN and not self.rule.fixed:
             self._crowded(begun)
         if urgent:
             self._brake()
@@ -99,7 +99,7 @@ class Part:
     def _brake(self) -> None:
         seen = self.seen
         heard = seen.taken + seen.too_fast
-        if at_least(seen.too_fast, heard) > BRAKE_AT:
+        if at_least(seen.too_fast, heard) > BRAKE_AT and not self.rule.fixed:
             self.rate = min(self.rate, self.lease.rate * max(0.25, seen.taken / heard))
 
     def _time(self, took: float) -> None:

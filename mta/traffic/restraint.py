@@ -71,7 +71,7 @@ class Restraint:
 
     def in_force(self, rule: Rule, now: float) -> Rule:
         """The rule with its limits as they are now."""
-        if not self.cuts:
+        if rule.fixed or not self.cuts:
             return rule
         self.cuts = {limit: cut for limit, cut in self.cuts.items() if cut.until > now}
         share = {limit: cut.share for limit, cut in self.cuts.items()}

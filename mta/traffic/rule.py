@@ -60,7 +60,7 @@ class Reaction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The ceilings of a lane. `rate` is in messages a second (None: no ceiling); limits are per egress source and
-    hold over all workers."""
+    hold over all workers. `fixed`: an operator has ordered just these; nothing that is learnt moves them."""
 
     name: str
     connections: int = 10
@@ -73,3 +73,4 @@ class Rule:
     mx: tuple[str, ...] = ()
     domain: tuple[str, ...] = ()
     site: tuple[str, ...] = ()
+    fixed: bool = False

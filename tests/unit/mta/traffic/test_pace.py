@@ -124,3 +124,26 @@ def test_slow_replies_are_a_warning_that_stops_growth() -> None:
     step = advance(Pace(), Tally(taken=50, by_rate=50, kept=5.0, slow=30), RULE, 2.0)
     assert step is not None
     assert step[0].rate.value == Pace().rate.value
+
+
+FIXED = replace(RULE, connections=3, rate=0.5, messages_per_connection=7, fixed=True)
+
+
+def test_limits_that_an_operator_fixed_are_in_force_whatever_was_learnt() -> None:
+    assert OPEN.limits(FIXED) == (3, 0.5, 7)
+    assert replace(OPEN, trial=True, per_connection=2.0).limits(FIXED) == (3, 0.5, 7)
+    assert OPEN.limits(replace(FIXED, rate=None))[1] == float("inf")
+
+
+def test_under_fixed_limits_neither_refusals_nor_clean_rounds_move_the_pace() -> None:
+    for tally in (Tally(taken=20, too_fast=20), Tally(taken=500, by_rate=500), Tally(taken=20, crowded=9, excess=9)):
+        step = advance(OPEN, tally, FIXED, 30.0)
+        assert step is not None
+        pace, changes = step
+        assert (pace.rate, pace.window, changes) == (OPEN.rate, OPEN.window, [])
+
+
+def test_a_block_closes_a_lane_under_fixed_limits_too() -> None:
+    step = advance(OPEN, Tally(taken=2, blocked=2, why="554 blocked"), FIXED, 5.0)
+    assert step is not None
+    assert step[0].closed_until == 5.0 + 1800

@@ -1,0 +1,82 @@
+"""What an operator may order: a suspension, an override of limits, the cancellation of a delivery, and the end of the first
+two. Pure values. Times are POSIX seconds; `by` is `user@host`, `why` is for people."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mta.traffic.rule import Rule
+
+Matter = Literal["suspension", "override"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits in the place of a rule's own; None leaves the rule's. `rate` is in messages a second."""
+
+    connections: int | None = None
+    rate: float | None = None
+    messages_per_connection: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """No new attempt towards `target` before `until` (None: before it is resumed).
+
+    `target` is the name of a site, of a recipient's domain or of a lane, or a glob for such names; `pool` None means all.
+    """
+
+    target: str
+    pool: str | None
+    since: float
+    until: float | None
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Other limits for the lanes of a site (or one lane, or a glob for either) until a time."""
+
+    target: str
+    pool: str | None
+    limits: Limits
+    since: float
+    until: float
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """No new attempt for any job of a delivery, for good."""
+
+    delivery_id: str
+    since: float
+    by: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end, from `since` on, of a suspension or override given before for just this target and pool."""
+
+    matter: Matter
+    target: str
+    pool: str | None
+    since: float
+    by: str
+    why: str = ""
+
+
+Order = Suspension | Override | Cancellation | Ending
+
+
+def overridden(rule: Rule, limits: Limits) -> Rule:
+    """The rule as an operator wants it: limits that no pace moves."""
+    return replace(
+        rule,
+        connections=limits.connections or rule.connections,
+        rate=limits.rate or rule.rate,
+        messages_per_connection=limits.messages_per_connection or rule.messages_per_connection,
+        fixed=True,
+    )

@@ -1,0 +1,98 @@
+"""Operators' orders on PostgreSQL, beside the delivery log, told to all workers by NOTIFY."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import asyncpg
+
+from feedback.log.postgres import MIGRATIONS
+from feedback.store import StoreAway
+from feedback.store.postgres import SESSION, TIMEOUT, Postgres, away
+from worker.orders.order import Order
+from worker.orders.row import COLUMNS, Row, order, row
+
+CHANNEL = "mta_orders"
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('campaign-mta orders'))"
+
+_GIVE = f"""
+INSERT INTO mta.operator_order ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+_TELL = f"SELECT pg_notify('{CHANNEL}', '')"
+
+_NEWEST = "SELECT coalesce(max(id), 0) FROM mta.operator_order"
+
+_IN_FORCE = f"""
+SELECT {COLUMNS} FROM mta.operator_order
+WHERE id IN (SELECT max(id) FROM mta.operator_order GROUP BY matter, target, pool)
+  AND NOT ends AND (until IS NULL OR until > $1)
+ORDER BY id
+"""
+
+_HISTORY = f"SELECT {COLUMNS} FROM mta.operator_order ORDER BY id DESC LIMIT $1"
+
+
+class PostgresOrders:
+    """`OrderBook` for many worker processes. It listens from the first `heard` on, on a connection of its own."""
+
+    def __init__(self, dsn: str) -> None:
+        self._store = Postgres(dsn, size=1)
+        self._dsn = dsn
+        self._ear: asyncpg.Connection | None = None
+        self._told = asyncio.Event()
+
+    async def open(self) -> None:
+        await self._store.open()
+        await self._store.migrate("mta", MIGRATIONS)
+
+    async def close(self) -> None:
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            ear.terminate()
+        await self._store.close()
+
+    async def give(self, orders: Sequence[Order]) -> None:
+        async with self._store.transaction() as connection:
+            # Numbers are taken in the order in which they can be seen, so that the greatest one tells of every change.
+            await connection.execute(_LOCK)
+            await connection.executemany(_GIVE, [row(order) for order in orders])
+            await connection.execute(_TELL)
+
+    async def newest(self) -> int:
+        async with self._store.connection() as connection:
+            return int(await connection.fetchval(_NEWEST))
+
+    async def in_force(self, now: float) -> list[Order]:
+        async with self._store.connection() as connection:
+            return [order(Row(*record)) for record in await connection.fetch(_IN_FORCE, now)]
+
+    async def history(self, limit: int) -> list[Order]:
+        async with self._store.connection() as connection:
+            return [order(Row(*record)) for record in await connection.fetch(_HISTORY, limit)]
+
+    async def heard(self, patience: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                with suppress(StoreAway):
+                    await self._listen()
+                await self._told.wait()
+        self._told.clear()
+
+    async def _listen(self) -> None:
+        """See to it that somebody listens; what was said before is for `newest` to find."""
+        if self._ear is not None and not self._ear.is_closed():
+            return
+        with away():
+            ear = await asyncpg.connect(self._dsn, timeout=TIMEOUT, command_timeout=TIMEOUT, server_settings=SESSION)
+            try:
+                await ear.add_listener(CHANNEL, self._hear)
+                self._ear = ear
+            finally:
+                if self._ear is not ear:
+                    ear.terminate()
+        self._told.set()
+
+    def _hear(self, *_: object) -> None:
+        self._told.set()
