@@ -1,7 +1,6 @@
 """Tickets taken off the queue: read, claimed in batches, driven side by side, never more at once than there is room for."""
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,7 +82,7 @@ class Intake:
                     self._spawn(ticket, self._refuse(ticket, unreadable))
         candidates = [Candidate(_face(job), ticket.generation) for ticket, job in readable]
         if candidates:
-            claims = await self._outage.outlast(lambda: self._log.claim(candidates, time.time()))
+            claims = await self._outage.outlast(lambda: self._log.claim(candidates, self._delivery.clock()))
             for (ticket, job), claim in zip(readable, claims, strict=True):
                 ours = job.job_id if isinstance(claim, Fresh | Taken | InDoubt) else None
                 self._spawn(ticket, self._delivery.deliver(ticket, job, claim), ours)
@@ -112,7 +111,7 @@ class Intake:
 
     async def _refuse(self, ticket: Ticket, unreadable: Unreadable) -> None:
         _log.warning("rejected", reason=unreadable.reason, job=unreadable.glimpse.get("job_id"))
-        event = self._writer.rejected(unreadable.glimpse, time.time(), unreadable.reason)
+        event = self._writer.rejected(unreadable.glimpse, self._delivery.clock(), unreadable.reason)
         if event is not None:
             await self._delivery.settlement.publish(encode(event))
         await self._outage.outlast(lambda: self._queue.reject(ticket, unreadable.reason))

@@ -27,6 +27,7 @@ from worker.reading import Reading
 from worker.reload import Reload
 from worker.schedule import Backoff
 from worker.settings import Settings
+from worker.settings import Worker as WorkerSettings
 from worker.settlement import Grouping, Settlement
 from worker.sweep import Sweep
 from worker.tlsrpt import TlsReports
@@ -54,14 +55,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
     Broker and store may be away at any time, at the start too: the worker waits for them.
     """
-    plant = build(settings)
+    await tend(build(settings), settings.worker, stop)
+
+
+async def tend(plant: "Plant", settings: WorkerSettings, stop: asyncio.Event) -> None:
+    """See `work`."""
     working = asyncio.create_task(_work(plant, settings))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     working.cancel()
     await asyncio.wait([working])
-    await _drain(plant, settings.worker.drain)
+    await _drain(plant, settings.drain)
     if not working.cancelled() and (fault := working.exception()):
         raise fault
 
@@ -136,14 +141,14 @@ def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
     return Group(flush, limit=200).join
 
 
-async def _work(plant: Plant, settings: Settings) -> None:
+async def _work(plant: Plant, settings: WorkerSettings) -> None:
     await plant.outage.outlast(plant.log.open)
     await plant.outage.outlast(plant.queue.open)
     _log.info("working", worker=plant.name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(plant.transactional.run(transactional=True))
         tasks.create_task(plant.bulk.run(transactional=False))
-        tasks.create_task(plant.sweep.run(settings.worker.remember))
+        tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
         tasks.create_task(plant.reload.run())
         if plant.tls_reports:
