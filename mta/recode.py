@@ -125,6 +125,7 @@ def _leaf(header: Message, section: bytes, body: bytes) -> bytes | str:
             return f"a part is no base64: {error}"
     elif encoding == "quoted-printable":
         body = binascii.a2b_qp(body)
+        textual = textual and body.endswith(end)  # else it ended in a soft line break, and base64 keeps that apart
     elif encoding not in _IDENTITY:
         return f"a part is encoded as {encoding[:40]!r}, which cannot be undone"
     if "content-type" not in header and not body.isascii():
