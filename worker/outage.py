@@ -1,7 +1,7 @@
 """Broker or store away: what is in flight waits, nothing new is taken, and all goes on by itself when they are back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import structlog
@@ -18,7 +18,9 @@ _FIRST, _LONGEST = 0.1, 5.0
 class Outage:
     """Knows whether the things this worker depends on are there. `over` is set while they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Mapping[str, str] | None = None) -> None:
+        """`places`: where the things are that may be away, for the log."""
+        self._places = places or {}
         self.over = asyncio.Event()
         self.over.set()
         self._struggling = 0
@@ -48,7 +50,7 @@ class Outage:
         self._struggling += 1
         if self._struggling == 1:
             self.over.clear()
-            _log.warning("outage", away=str(fault) or type(fault).__name__)
+            _log.warning("outage", away=str(fault) or type(fault).__name__, **self._places)
 
     def _end(self) -> None:
         self._struggling -= 1

@@ -73,8 +73,10 @@ def rules(settings: Settings) -> Rules:
     for file in settings.traffic.rules:
         try:
             texts.append((str(file), file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as fault:
-            faults.append(f"{file}: cannot be read: {fault}")
+        except OSError as fault:
+            faults.append(f"traffic.rules: {file}: cannot be read: {fault.strerror}")
+        except UnicodeDecodeError as fault:
+            faults.append(f"traffic.rules: {file}: not UTF-8: {fault}")
     read = Rules.read(texts)
     if isinstance(read, list):
         faults += read

@@ -93,7 +93,7 @@ def build(settings: Settings) -> Plant:
     """Put a worker together; nothing is opened yet."""
     name = adapters.worker_name(settings)
     log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings)
-    outage, writer, rng = Outage(), Writer(name, canonical), random.Random()
+    outage, writer, rng = Outage(adapters.places(settings)), Writer(name, canonical), random.Random()
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
     settlement = Settlement(log, queue, writer, outage, grouping)
     reading = Reading(outside.qualifier(settings))

@@ -24,8 +24,10 @@ def read(paths: Sequence[Path]) -> Qualifier | list[str]:
     for path in paths:
         try:
             texts[str(path)] = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as fault:
-            faults.append(f"{path}: cannot be read: {fault}")
+        except OSError as fault:
+            faults.append(f"{path}: cannot be read: {fault.strerror}")
+        except UnicodeDecodeError as fault:
+            faults.append(f"{path}: not UTF-8: {fault}")
     try:
         found = checked(texts | built_in())
     except BadPack as bad:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from feedback.tracker.figures import Figures, percent
+from feedback.tracker.figures import HARD_SHARE, SOFT_SHARE, Figures, percent
 
 DOMAINS = 20
 """So many domains are shown, the largest first."""
@@ -46,20 +46,30 @@ def reasons(figures: Figures) -> Table:
 
 def domains(figures: Figures) -> Table:
     """The largest domains: shares of the messages processed so far."""
-    columns = ("Domain", "Accepted", "In flight", "Delivered", "Hard", "Soft", "")
+    columns = ("Domain", "Accepted", "Sent", "Failed", "In flight", "Delivered", "Hard", "Soft", "")
     table = _table(f"{figures.delivery_id}: by domain", *columns)
     for name, of in list(figures.by_domain.items())[:DOMAINS]:
-        counts = (of.accepted, of.in_flight)
+        counts = (of.accepted, of.sent, of.failed, of.in_flight)
         shares = (of.delivered, of.hard, of.soft)
         flag = Text("!", style="bold red") if of.flagged else ""
         table.add_row(Text(name or "(none)"), *map(_count, counts), *map(_percent, shares), flag)
-    if (more := len(figures.by_domain) - DOMAINS) > 0:
-        table.caption = f"and {more} more"
+    more = len(figures.by_domain) - DOMAINS
+    table.caption = (f"and {more} more domains; " if more > 0 else "") + (
+        "delivered, hard and soft: shares of the messages with a result so far; "
+        f"!: {HARD_SHARE:g} % or more hard, or over {SOFT_SHARE:g} % soft"
+    )
     return table
 
 
 def _table(title: str, first: str, *others: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption_justify="left",
+    )
     table.add_column(first, overflow="fold", min_width=18)
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)

@@ -32,6 +32,9 @@ def main() -> None:
     except BadSettings as fault:
         sys.exit(_say(str(fault), 2))
     except Exception as fault:  # noqa: BLE001 - the outermost handler, one of two broad ones in all
+    except OSError as fault:
+        where = f"{fault.filename}: " if fault.filename else ""
+        sys.exit(_say(f"campaign-mta: {where}{fault.strerror or fault}", 1))
         sys.exit(_say(f"campaign-mta: {fault or type(fault).__name__}", 1))
 
 

@@ -118,7 +118,7 @@ async def _run(folder: Path) -> int:
         logging.configure("console", "error")
         stop = asyncio.Event()
         tracking, working = asyncio.create_task(track(settings)), asyncio.create_task(work(settings, stop))
-        await enqueue(settings, prepare(_order(folder)))
+        await enqueue(settings, prepare(settings, _order(folder)))
         tracker = adapters.tracker(settings)
         await tracker.open()
         figures = await _watch(tracker)

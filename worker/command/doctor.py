@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from feedback.store import StoreAway
 from mta.routing.resolver import Failure, Resolver
@@ -35,8 +36,13 @@ def run(settings: Settings, json: bool) -> int:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    found = [Finding("configuration")]
-    for what, look in (("traffic rules", outside.rules), ("signing keys", outside.preparation), ("routes", _routes)):
+    found = []
+    for what, look in (
+        ("traffic rules", outside.rules),
+        ("qualification rules", outside.qualifier),
+        ("signing keys", outside.preparation),
+        ("routes", _routes),
+    ):
         found.append(_settled(what, settings, look))
     found.append(await _reached("broker", _broker, settings))
     found.append(await _reached("store", _store, settings))
@@ -97,7 +103,8 @@ def _source(address: str) -> Finding:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table("what", "", "to mend", box=None)
+    table = Table("what", "", box=None)
+    table.add_column("to mend", overflow="fold")
     for finding in findings:
-        table.add_row(finding.what, "[red]fault[/]" if finding.fault else "[green]ok[/]", finding.fault or "")
+        table.add_row(finding.what, "[red]fault[/]" if finding.fault else "[green]ok[/]", Text(finding.fault or ""))
     Console().print(table)

@@ -20,6 +20,8 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
+    if delivery is not None and not tallies:
+        print(f"no job of delivery {delivery!r} has been accepted yet", file=sys.stderr)
     if json:
         print(msgspec.json.encode({"deliveries": tallies, "broken": broken}).decode())
     else:

@@ -19,6 +19,8 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
+    if delivery is not None and not figures:
+        print(f"nothing has been heard of delivery {delivery!r} yet; is the tracker running?", file=sys.stderr)
     if json:
         print(msgspec.json.encode(figures).decode())
     else:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mta.duration import format_duration, parse_duration
-from worker import adapters
+from worker import adapters, outside
 from worker.command.progress import progress
 from worker.queue import QueueAway
 from worker.recipients import BadList, Recipients
@@ -54,7 +54,7 @@ class Refused(Exception):
 
 def run(settings: Settings, order: Order, json: bool) -> int:
     try:
-        prepared = prepare(order)
+        prepared = prepare(settings, order)
         if prepared.warning:
             print(f"warning: {prepared.warning}", file=sys.stderr)
         if not json and order.waves:
@@ -74,14 +74,14 @@ def run(settings: Settings, order: Order, json: bool) -> int:
     return 0
 
 
-def prepare(order: Order) -> Prepared:
+def prepare(settings: Settings, order: Order) -> Prepared:
     """Check all there is to check before anything is sent.
 
     Raises:
         BadSettings: options that cannot be used.
         Refused: faulty rows, or a plan that cannot work out.
     """
-    delivery, recipients, template = _read(order)
+    delivery, recipients, template = _read(settings, order)
     found = survey(recipients, template)
     if found.faulty:
         raise Refused(
@@ -97,7 +97,7 @@ def prepare(order: Order) -> Prepared:
             return Prepared(delivery, recipients, template, planned, found.repeats)
 
 
-def _read(order: Order) -> tuple[Delivery, Recipients, Template]:
+def _read(settings: Settings, order: Order) -> tuple[Delivery, Recipients, Template]:
     """What the options name, or every fault of theirs."""
     faults = []
     validity = None
@@ -117,11 +117,16 @@ def _read(order: Order) -> tuple[Delivery, Recipients, Template]:
     )
     if text := delivery.fault():
         faults.append(f"--{text}")
+    if order.pool not in (pools := outside.pools(settings)):
+        faults.append(f"--pool {order.pool}: there is none of that name; there are: {', '.join(sorted(pools))}")
     try:
         octets = order.message.read_bytes()
     except OSError as fault:
         faults.append(f"--message {order.message}: {fault.strerror}")
         octets = b""
+    else:
+        if not octets.strip():
+            faults.append(f"--message {order.message}: the file is empty")
     try:
         recipients = Recipients(order.recipients)
     except BadList as fault:

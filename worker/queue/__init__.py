@@ -75,3 +75,7 @@ class JobPublisher(Protocol):
 
 class QueueAway(Exception):
     """The queue cannot be reached, or broke off: nothing is known to have happened. Try again later."""
+
+
+class QueueTaken(Exception):
+    """The queue serves one worker process, and has one."""

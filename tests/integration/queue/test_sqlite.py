@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.queue.transports import within
-from worker.queue import Job, QueueAway, Ticket
+from worker.queue import Job, QueueAway, QueueTaken, Ticket
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
 from worker.queue.sqlite.messages import Change, Messages, Row
 
@@ -68,7 +68,7 @@ async def run(program: str, path: Path) -> asyncio.subprocess.Process:
 async def test_a_second_worker_is_told_that_there_is_one(path: Path) -> None:
     first, second = SqliteQueue(path), SqliteQueue(path)
     await first.open()
-    with pytest.raises(QueueAway, match="another worker process uses this queue"):
+    with pytest.raises(QueueTaken, match="serves one worker process"):
         await second.open()
     await first.close()
     await second.open()

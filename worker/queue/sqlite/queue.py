@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from worker.queue import QueueAway, Ticket
+from worker.queue import QueueTaken, Ticket
 from worker.queue.sqlite.messages import Change, Messages, Row
 from worker.queue.sqlite.names import Names
 from worker.queue.sqlite.shelf import Held, Shelf
@@ -27,7 +27,7 @@ class SqliteQueue:
         await self._messages.open()
         try:
             self._be_the_worker()
-        except QueueAway:
+        except QueueTaken:
             await self._messages.close()
             raise
 
@@ -76,7 +76,9 @@ class SqliteQueue:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise QueueAway(f"{self._lock_path} is held: another worker process uses this queue") from None
+            raise QueueTaken(
+                f"{self._lock_path} is held: an embedded queue serves one worker process; for more, use RabbitMQ"
+            ) from None
         self._lock = lock
 
 
