@@ -8,6 +8,7 @@ import typer
 
 from worker.settings import BadSettings, Settings, load
 from worker.sink.behaviour import HELP as SINK_BEHAVIOUR
+from worker.sink.behaviour import POLICY_HELP as SINK_POLICY
 
 app = typer.Typer(
     name="campaign-mta",
@@ -31,10 +32,10 @@ def main() -> None:
         app()
     except BadSettings as fault:
         sys.exit(_say(str(fault), 2))
-    except Exception as fault:  # noqa: BLE001 - the outermost handler, one of two broad ones in all
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename else ""
         sys.exit(_say(f"campaign-mta: {where}{fault.strerror or fault}", 1))
+    except Exception as fault:  # noqa: BLE001 - the outermost handler, one of two broad ones in all
         sys.exit(_say(f"campaign-mta: {fault or type(fault).__name__}", 1))
 
 
@@ -132,7 +133,7 @@ def qualify(config: Config = None) -> None:
     raise typer.Exit(run(settled(config)))
 
 
-@app.command(epilog=SINK_BEHAVIOUR)
+@app.command(epilog=SINK_BEHAVIOUR + "\n" + SINK_POLICY)
 def sink(
     port: Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 picks a free one.")] = 2525,
     host: Annotated[str, typer.Option("--host", metavar="A", help="Address to listen on.")] = "127.0.0.1",
@@ -141,13 +142,20 @@ def sink(
         Path | None, typer.Option("--tls-cert", metavar="PEM", help="Offer STARTTLS with this.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM", help="Its key, if elsewhere.")] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Behave like the sites of this scenario.")
+    ] = None,
+    audit: Annotated[
+        Path | None, typer.Option("--audit", metavar="FILE", help="A JSON line for each event of a policy's sites.")
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """A local SMTP sink for integration tests. With --json the first line printed is {"host", "port"}."""
     from worker.command.sink import Place, run
 
-    raise typer.Exit(run(Place(host=host, port=port, store=store, certificate=tls_cert, key=tls_key), json))
+    place = Place(host=host, port=port, store=store, certificate=tls_cert, key=tls_key, policy=policy, audit=audit)
+    raise typer.Exit(run(place, json))
 
 
 @app.command("simulate")

@@ -1,6 +1,7 @@
 """The product's own pace and leases, as workers drive them."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from random import Random
 
 from mta.traffic.pace import Change, Pace
@@ -9,11 +10,15 @@ from mta.traffic.rule import Rule
 from mta.traffic.shares import HURRY, LEASE, REFRESH, Account, Report
 from mta.traffic.signal import Kind, Signal
 from worker.schedule import Backoff
-from worker.simulation.engine import Engine, LaneRun, lanes
+from worker.simulation.engine import Engine, LaneRun, Place, ranks
 from worker.simulation.site import Answer
 
 HEARD = 0.05
 """Seconds until the other workers hear of a changed pace, and refresh."""
+
+ABREAST = 32
+"""Workers that ask for a site's lane at once. Where there are more, each that gets a part of it for the first time lets in
+another: hundreds that would ask every second, only to be told that nothing is left, change nothing but the time it takes."""
 
 
 class Adaptive:
@@ -35,30 +40,44 @@ class Adaptive:
         self._engine = engine
         self._dice = Random(f"{engine.scenario.seed}/refresh")
         self._present = set(range(engine.workers))
-        for lane in lanes(engine, range(engine.workers)):
-            self._join(lane)
+        self._reserve: dict[Place, deque[int]] = {place: deque() for place in engine.places}
+        self._muster(range(engine.workers))
         for crew in engine.scenario.crew:
             engine.at(crew.at, self._crew, crew.workers)
+
+    def _muster(self, workers: Iterable[int]) -> None:
+        for place, crew in ranks(self._engine, workers):
+            self._reserve[place] += crew
+            for _ in range(ABREAST):
+                self._call(place)
+
+    def _call(self, place: Place) -> None:
+        """One more worker asks for the site's lanes."""
+        reserve = self._reserve[place]
+        while reserve and reserve[0] not in self._present:
+            reserve.popleft()
+        if reserve:
+            worker = reserve.popleft()
+            for entrance in place.entrances:
+                self._join(self._engine.lane(worker, place, entrance))
 
     def _join(self, lane: LaneRun) -> None:
         key = (lane.place.name, lane.place.entrances.index(lane.entrance))
         account = self.accounts.setdefault(key, Account(self._remembered.get(key, Pace())))
         self._parts[lane] = Part(lane.rule, account.pace), account, key
-        self._refresh_at(lane, self._engine.now + self._dice.random() * 0.01 * len(self._present))
+        self._refresh_at(lane, self._engine.now + self._dice.random() * 0.01 * min(len(self._present), ABREAST))
 
     def _crew(self, workers: int) -> None:
         """Some leave, or new ones come."""
         engine = self._engine
         old, self._present = self._present, set(range(workers))
-        for lane in self._parts:
-            if lane.worker not in self._present:
+        for lane in list(self._parts):
+            if lane.worker not in self._present and lane.worker in old:
                 lane.window = 0
                 engine.trim(lane)
-        fresh = sorted(self._present - old)
-        if fresh:
-            for lane in lanes(engine, fresh):
-                if lane not in self._parts:
-                    self._join(lane)
+                self._call(lane.place)
+        if fresh := sorted(self._present - old):
+            self._muster(fresh)
 
     def begun(self, lane: LaneRun) -> Begun:
         part = self._parts[lane][0]
@@ -100,6 +119,9 @@ class Adaptive:
         self.watch(self._engine.now, key, account)
         part.adopt(grant.pace, grant.lease)
         self._apply(lane, part)
+        if part.window and lane.mind is None:
+            lane.mind = "has had a part"
+            self._call(lane.place)
         self._due[lane] = float("inf")
         if wants or lane.place.left:
             self._refresh_at(lane, self._next(lane, part, wants))

@@ -7,7 +7,7 @@ what cannot go soon stays in the broker, nobody holds messages that another coul
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -20,6 +20,9 @@ from worker.simulation.site import DOWN, OPENING, TAKEN, Answer, Entrance, Fate,
 
 CATCH_UP = 0.05
 """Seconds a rate may make up for, as in the product's own turns."""
+
+BATCH = 10
+"""Messages of one site that a worker takes off the queue together."""
 
 _NEVER = float("inf")
 
@@ -314,15 +317,23 @@ class Engine:
         self.open -= 1
 
 
-def lanes(engine: Engine, workers: Iterable[int]) -> list[LaneRun]:
-    """A lane for each worker, source and site; no more workers at a site than it has messages."""
+def ranks(engine: Engine, workers: Iterable[int]) -> Iterator[tuple[Place, list[int]]]:
+    """Each site with the workers that take its messages, each site beginning with another of them. Workers take messages
+    off the queue in batches, so a site with few messages is met by few."""
     crew = list(workers)
-    made = []
     for number, place in enumerate(engine.places):
-        few = min(len(crew), max(1, place.messages))
-        for worker in (crew[(number + offset) % len(crew)] for offset in range(few)):
-            made += [engine.lane(worker, place, entrance) for entrance in place.entrances]
-    return made
+        few = min(len(crew), -(-place.messages // BATCH)) or 1
+        yield place, [crew[(number + offset) % len(crew)] for offset in range(few)]
 
 
-__all__ = ["CATCH_UP", "DOWN", "Control", "Engine", "LaneRun", "Place", "lanes"]
+def lanes(engine: Engine, workers: Iterable[int]) -> list[LaneRun]:
+    """A lane for each worker, source and site."""
+    return [
+        engine.lane(worker, place, entrance)
+        for place, crew in ranks(engine, workers)
+        for worker in crew
+        for entrance in place.entrances
+    ]
+
+
+__all__ = ["CATCH_UP", "DOWN", "Control", "Engine", "LaneRun", "Place", "lanes", "ranks"]

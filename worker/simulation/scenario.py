@@ -100,28 +100,43 @@ class Scenario(_Table):
         return [rule for entry in self.rule if isinstance(rule := read_rule(entry), Rule)]
 
 
-def read(text: str) -> Scenario:
-    """The scenario in this TOML text.
+def read(text: str, *, wave: bool = True) -> Scenario:
+    """The scenario in this TOML text. Without a `wave` only the sites matter, and the number of messages may be left out.
 
     Raises:
         BadScenario: with every fault.
     """
     try:
-        scenario = Scenario.model_validate(tomllib.loads(text))
+        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise BadScenario([f"no TOML: {fault}"]) from None
+    if not wave:
+        tree.setdefault("messages", 1)
+    faults = _beside_the_model(tree)
+    try:
+        scenario = Scenario.model_validate(tree)
     except ValidationError as wrong:
-        raise BadScenario([_line(fault) for fault in wrong.errors(include_url=False)]) from None
-    names = [site.name for site in scenario.site]
-    faults = [f"site: two are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
-    if not scenario.site:
-        faults.append("site: at least one [[site]] is needed")
-    for number, entry in enumerate(scenario.rule):
-        if isinstance(wrong_rule := read_rule(entry), list):
-            faults += [f"rule[{number}].{line}" for line in wrong_rule]
+        raise BadScenario([_line(fault) for fault in wrong.errors(include_url=False)] + faults) from None
     if faults:
         raise BadScenario(faults)
     return scenario
+
+
+def _beside_the_model(tree: dict[str, Any]) -> list[str]:
+    """Faults of the whole, and of the rules."""
+    sites, rules = (_tables(tree.get(key, [])) for key in ("site", "rule"))
+    names = [site["name"] for site in sites if isinstance(site.get("name"), str)]
+    faults = [f"site: two are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
+    if "site" in tree and not tree["site"]:
+        faults.append("site: at least one [[site]] is needed")
+    for number, entry in enumerate(rules):
+        if isinstance(wrong := read_rule(entry), list):
+            faults += [f"rule[{number}].{line}" for line in wrong]
+    return faults
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def allotted(scenario: Scenario) -> list[tuple[SiteEntry, str, int]]:

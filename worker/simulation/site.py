@@ -114,6 +114,10 @@ class Entrance:
 
     def mail(self, now: float, nth: int, fate: Fate) -> Answer:
         """The answer to the `nth` message on a connection."""
+        return self.admit(now, nth) or self.about(now, fate)
+
+    def admit(self, now: float, nth: int) -> Answer | None:
+        """The first half of it, at MAIL: a refusal, or None: go on to the recipient."""
         self.keep_up(now)
         if self.entry.down and self.down_until(now) is not None:
             return DOWN
@@ -123,6 +127,10 @@ class Entrance:
             return self._counted(USED_UP, now)
         if self.max_rate is not None and not self._within_rate(now, self.max_rate):
             return self._counted(TOO_FAST, now)
+        return None
+
+    def about(self, now: float, fate: Fate) -> Answer:
+        """The second half, at RCPT."""
         return self._counted(self._about_recipient(now, fate), now)
 
     def due(self, now: float) -> float:

@@ -84,6 +84,17 @@ CODE, dot-CODE and the drops may end in -once, -twice or -Ntimes: so often for e
 (user+421-twice, user+451-4.3.2-5times, user+drop-taken-once). Several go together: user+greylist-10s+slow-2s.
 """
 
+POLICY_HELP = """\
+With --policy FILE the sink behaves like the site tables of a scenario for `campaign-mta simulate`, in real time:
+max_connections, max_rate, max_per_connection, greylist, bad_recipients, transient, down, block, change and latency. The
+limits hold for each client address by itself; the times of `down` and `change` count from the sink's start.
+
+Each site has a port of its own, in the file's order after the common one (any free ones with --port 0); --json names them:
+{"host", "port", "sites": {NAME: PORT}}. At the common port a recipient belongs to the site that its domain names: NAME
+itself, *.NAME or NAME.*, the longest name first, else to the first site. At the end the sites' own counts are printed;
+--audit FILE gets a JSON line for each event.
+"""
+
 # What sites say: code and enhanced status code to text; the first line of a code is what the code alone gets.
 _TEXTS = """\
 421 4.3.2 Service shutting down or overloaded, closing transmission channel, try again later

@@ -15,6 +15,7 @@ from mta.reply import Reply
 from worker.sink.behaviour import Answer, Moment
 from worker.sink.grammar import Content, Sender, parse_mail, parse_rcpt
 from worker.sink.maildir import Mail
+from worker.sink.post import Post
 
 MAX_COMMAND = 2048
 """Octets of a command line: RFC 5321 section 4.5.3.1.4 wants 512, extensions add to it."""
@@ -29,13 +30,14 @@ _BAD_ARGUMENT = Reply(501, "5.5.4 Syntax error in the arguments")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What the connections of one sink share. `decide(session, moment, rcpt)` answers; `take` keeps a message, or raises
-    `OSError`. `size` is the largest message in octets."""
+    `OSError`. `size` is the largest message in octets, `latency` the seconds of a round trip that the net does not take."""
 
     hostname: str
     size: int
     tls: ssl.SSLContext | None
     decide: Callable[["Session", Moment, str], Answer]
     take: Callable[[Mail], None]
+    latency: float = 0.0
     sessions: set["Session"] = field(default_factory=set)
 
 
@@ -55,6 +57,8 @@ class Session(asyncio.Protocol):
         self._held: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._tls: str | None = None
+        self._left = False
+        self._post = Post(desk.latency)
         self.ended = asyncio.Event()
 
     @property
@@ -66,6 +70,7 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._post.to(self._transport)
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._desk.sessions.add(self)
         answer = self._desk.decide(self, Moment.CONNECT, "")
@@ -85,7 +90,7 @@ class Session(asyncio.Protocol):
         if self._held is not None:
             self._held.cancel()
         self._desk.sessions.discard(self)
-        self._desk.decide(self, Moment.CLOSED, "")
+        self._leave()
         self.ended.set()
 
     def shut(self) -> None:
@@ -272,6 +277,7 @@ class Session(asyncio.Protocol):
 
     async def _handshake(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
+        await self._post.delivered()
         try:
             upgraded = await loop.start_tls(transport, self, context, server_side=True)
         except (OSError, ssl.SSLError):
@@ -282,6 +288,7 @@ class Session(asyncio.Protocol):
         if upgraded is None:  # the connection went away in the act
             return
         self._transport = upgraded
+        self._post.to(upgraded)
         self._tls = upgraded.get_extra_info("ssl_object").version()
         self._held = None
         self._work()
@@ -312,11 +319,17 @@ class Session(asyncio.Protocol):
         if not self._replies or self._transport is None:
             return
         self._replies.append("")
-        self._transport.write("\r\n".join(self._replies).encode())
+        self._post.write("\r\n".join(self._replies).encode())
         self._replies = []
 
     def _close(self) -> None:
         self._flush()
         self._closing = True
-        if self._transport is not None:
-            self._transport.close()
+        self._leave()
+        self._post.close()
+
+    def _leave(self) -> None:
+        """The connection is over for this side, though its last reply may be on the way."""
+        if not self._left:
+            self._left = True
+            self._desk.decide(self, Moment.CLOSED, "")

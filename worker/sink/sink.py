@@ -28,8 +28,8 @@ class Sink:
     """An SMTP sink for as long as its `async with` lasts.
 
     `taken` counts the messages taken for each recipient. With `store` they are kept as a Maildir in that folder; with
-    `keep` they are also held in `mails`. `behaviour` decides the answers. `port` is the one listened on, also when 0 was
-    asked for.
+    `keep` they are also held in `mails`. `behaviour` decides the answers, which come a round trip of `latency` seconds late.
+    `port` is the one listened on, also when 0 was asked for.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Sink:
         tls: ssl.SSLContext | None = None,
         size: int = SIZE,
         hostname: str = "sink.localhost",
+        latency: float = 0.0,
     ) -> None:
         self.host, self.port = host, port
         self.taken: Counter[str] = Counter()
@@ -54,7 +55,7 @@ class Sink:
         self._behaviour = behaviour
         self._refusals: dict[tuple[Moment, str, str], tuple[int, float]] = {}
         self._numbers = itertools.count(1)
-        self._desk = Desk(hostname=hostname, size=size, tls=tls, decide=self._decide, take=self._take)
+        self._desk = Desk(hostname=hostname, size=size, tls=tls, decide=self._decide, take=self._take, latency=latency)
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -128,10 +129,7 @@ def _say(line: str) -> None:
 async def run(sink: Sink, *, json: bool = False, say: Callable[[str], None] = _say) -> None:
     """Be a sink until SIGTERM or SIGINT. With `json` the first line said is `{"host": ..., "port": ...}`. Raises `OSError`
     as entering the sink does."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = until_told()
     async with sink:
         if json:
             say(msgspec.json.encode({"host": sink.host, "port": sink.port}).decode())
@@ -140,3 +138,12 @@ async def run(sink: Sink, *, json: bool = False, say: Callable[[str], None] = _s
         await stop.wait()
     if not json:
         say(f"{sink.taken.total()} messages taken from {sink.connections} connections")
+
+
+def until_told() -> asyncio.Event:
+    """Set at SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
