@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mta.routing.book import PolicyBook
 from mta.routing.resolver import Dns
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.security import Security, security
-from mta.routing.sts import PolicyBook
 from mta.routing.tlsa import Unpromised, promise
 from mta.tlsrpt.applied import Applied, applied
 from mta.traffic.rule import TlsPolicy

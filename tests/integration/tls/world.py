@@ -14,13 +14,13 @@ from mta.attempt import Attempt, Broken, Delivered
 from mta.envelope import Envelope
 from mta.lane import Lane, Source
 from mta.routing import Policy, Routing
+from mta.routing.book import PolicyBook
 from mta.routing.cache import Cache
 from mta.routing.https import PolicyFetch
 from mta.routing.resolver import Resolver
 from mta.routing.route import Host, Route
 from mta.routing.routes import Entry, Routes
 from mta.routing.securities import AsPublished
-from mta.routing.sts import PolicyBook
 from mta.smtp import Mail, Offers
 from mta.smtp.pool import Pool
 from mta.tlsrpt.ledger import Ledger

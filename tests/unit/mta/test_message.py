@@ -252,7 +252,9 @@ def test_a_part_that_no_server_may_get_is_encoded_for_every_server(head: str, bo
 
 @pytest.mark.parametrize("last", [b"=FC=", b"=FC" * 25 + b"=", b"=", b"=0D=0A="])
 def test_encoded_text_that_ends_in_a_soft_line_break_gains_no_line(last: bytes) -> None:
-    content = FULL + b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=00\0\r\n" + last + b"\r\n"
+    content = (
+        FULL + b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=00\0\r\n" + last + b"\r\n"
+    )
     octets = made(content).octets(eightbitmime=True)
     assert isinstance(octets, bytes)
     assert octets == crlf(octets)

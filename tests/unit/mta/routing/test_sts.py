@@ -13,13 +13,14 @@ import trustme
 
 from mta.attempt import Trouble
 from mta.routing import Policy, Routing
+from mta.routing.book import RENEWAL, RETRY, PolicyBook
 from mta.routing.https import MAX_SIZE, PolicyFetch
 from mta.routing.resolver import Resolver
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Routes
 from mta.routing.securities import AsPublished
 from mta.routing.security import Security, security
-from mta.routing.sts import RENEWAL, RETRY, Mode, PolicyBook, StsPolicy, Unfetched, parse_policy, parse_record
+from mta.routing.sts import Mode, StsPolicy, Unfetched, parse_policy, parse_record
 from mta.routing.tlsa import Promised, Tlsa, Unpromised
 from mta.traffic.rule import TlsPolicy
 from tests.nameserver import Fails, Nameserver, Script, serving
