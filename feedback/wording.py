@@ -26,25 +26,33 @@ MAX_WORDS = 80
 """Words of a reply that are matched: servers say what is wrong before they say where to read about it, and a bound on them
 bounds the time that any reply can take."""
 
-_MAX_PARTS = 100
+_MAX_PARTS = 90
 """Parts between blanks that a text is read for: more than words, for a dash or a star that stands alone is none."""
 
-_PLAIN = re.compile(r"[^\W\d_]{1,11}[.,;:!?]?", re.ASCII)
+_EFFORT = 240
+"""Characters of parts that are looked into for what varies, each part counted as `_EACH` more than it has; what comes
+later is taken for an id unseen. Two replies in a hundred have more."""
+
+_EACH = 8
+
+_VARIES = re.compile(r"[0-9@.:A-Z](?:(?<=[0-9@])|(?<=[.:])(?=[\w/{-])|(?<=[a-z][A-Z]))")
+"""By which a part may vary: a digit, an at-sign, a dot or colon inside, or a capital after a small letter."""
+
 _SCHEME = re.compile(r"https?:/?/?", re.IGNORECASE)
 _BLANKS = tuple(
-    (sign, re.compile(pattern), blank)
-    for sign, pattern, blank in (
-        ("@", r"[^\s<>()\[\]\"',;:]*@(?:\[[\d.]+\]|[^\s<>()\[\]\"',;:]+)", "{address}"),
-        (".", r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-])(?:/\d+)?", "{ip}"),
-        (":", r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])(?=.*)", "{ip}"),
-        ("-", r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?", "{time}"),
-        ("/", r"\b\d{1,2}/\d{1,2}/\d{2,4}\b", "{time}"),
-        (":", r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b", "{time}"),
-        (".", r"(?<![\w.-])(?:[a-z0-9_][a-z0-9_-]*\.){1,8}(?:[a-z]{2,12}|xn--[a-z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
-        (".", r"(?<![\w.-])(?:[A-Z0-9_][A-Z0-9_-]*\.){1,8}(?:[A-Z]{2,12}|XN--[A-Z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+    (sign, times, re.compile(pattern), blank)
+    for sign, times, pattern, blank in (
+        ("@", 1, r"(?<![^\s<>()\[\]\"',;:])[^\s<>()\[\]\"',;:]*@(?:\[[\d.]+\]|[^\s<>()\[\]\"',;:]+)", "{address}"),
+        (".", 3, r"(?<![\w.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-])(?:/\d+)?", "{ip}"),
+        (":", 2, r"(?i)(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])(?=.*)", "{ip}"),
+        ("-", 2, r"\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?", "{time}"),
+        ("/", 2, r"\b\d{1,2}/\d{1,2}/\d{2,4}\b", "{time}"),
+        (":", 1, r"\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b", "{time}"),
+        (".", 1, r"(?<![\w.-])(?:[a-z0-9_][a-z0-9_-]*\.){1,8}(?:[a-z]{2,12}|xn--[a-z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
+        (".", 1, r"(?<![\w.-])(?:[A-Z0-9_][A-Z0-9_-]*\.){1,8}(?:[A-Z]{2,12}|XN--[A-Z0-9-]+)(?![\w-])(?!\.\w)", "{host}"),
     )
 )  # fmt: skip
-"""What is blanked wherever it stands in a word; each with a sign without which a word need not be searched for it."""
+"""What is blanked wherever it stands in a word; each with a sign, and how often a word must have it to be worth searching."""
 
 _RUN = re.compile(r"[\w=+~-]+(?:\.[\w=+~-]+)*")
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|\d\.\d{1,3}\.\d{3}-\d{3}")
@@ -57,7 +65,8 @@ _AMOUNT = re.compile(r"\d+(?:\.\d+)?[A-Za-z]{1,7}")
 _LINK_IP = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _LINK_ADDRESS = re.compile(r"[^/?&=#\s{}]*@[^/?&=#\s{}]*")
 _LINK_VALUE = re.compile(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*")
-_MARK = re.compile(r"\{(?:address|ip|time|host|id|number)\}")
+_MARK = re.compile(r"(\{(?:address|ip|time|host|id|number)\})")
+_DIGIT = re.compile(r"\d")
 
 _LINK = re.compile(r"https?:/+\S*")
 _EVERY_LINK = frozenset({"http", "https", "www", "com", "net", "org"})
@@ -73,7 +82,21 @@ def canonical(text: str) -> str:
     Status codes, the labels of receivers and the names of block lists stay. The same text gives the same canonical
     text, and a canonical text is its own. Of a long text it is the beginning, as far as anything is matched in it.
     """
-    return " ".join(map(_blanked, text.split(None, _MAX_PARTS)[:_MAX_PARTS]))
+    whole = " ".join(text.split(None, _MAX_PARTS)[:_MAX_PARTS])
+    pieces, done, effort = [], 0, 0
+    while effort < _EFFORT and (found := _VARIES.search(whole, done)):
+        begin = whole.rfind(" ", done, found.start()) + 1
+        pieces.append(whole[done:begin])
+        done = whole.find(" ", found.end()) % (len(whole) + 1)  # -1, not found, is the end
+        pieces.append(_blanked(whole[begin:done]))
+        effort += done - begin + _EACH
+    pieces.append(whole[done:] if effort < _EFFORT else _unseen(whole[done:]))
+    return "".join(pieces)
+
+
+def _unseen(text: str) -> str:
+    """What is left of a text that has already taken enough time."""
+    return " ".join(["{id}" if _VARIES.search(part) else part for part in text.split(" ")])
 
 
 @lru_cache(maxsize=16384)
@@ -84,6 +107,12 @@ def words(text: str) -> str:
     low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
     low = _LINK.sub(_link_words, low)
     return f" {' '.join(_WORD.findall(low)[:MAX_WORDS])} "
+
+
+def forget() -> None:
+    """Forget the words and texts that have been seen, so that the next is as dear as the first: for measuring."""
+    words.cache_clear()
+    _blanked.cache_clear()
 
 
 def _link_words(found: re.Match[str]) -> str:
@@ -99,16 +128,14 @@ def folded(text: str) -> str:
 
 @lru_cache(maxsize=32768)
 def _blanked(word: str) -> str:
-    if _PLAIN.fullmatch(word):
-        return word
-    if len(word) > _LONGEST and word.isascii():
-        return "{id}"
+    if len(word) > _LONGEST:
+        return "{id}" if word.isascii() else word
     if word.isalnum() and word.isascii():
-        return _run(word)
-    if found := _SCHEME.search(word):
+        return _label(word)
+    if ":" in word and (found := _SCHEME.search(word)):
         return word[: found.end()] + _blanked_link(word[found.end() :])
-    for sign, pattern, blank in _BLANKS:
-        if sign in word:
+    for sign, times, pattern, blank in _BLANKS:
+        if word.count(sign) >= times:
             word = pattern.sub(_unless_a_list if blank == "{host}" else blank, word)
     return _by_parts(word)
 
@@ -123,43 +150,37 @@ def _unless_a_list(found: re.Match[str]) -> str:
 def _by_parts(word: str) -> str:
     """Blank the ids and counts of a word around the blanks that it already has."""
     if "{" not in word:
-        return _RUN.sub(lambda found: _run(found[0]), word)
-    marks = _MARK.findall(word)
-    rest = [_RUN.sub(lambda found: _run(found[0]), part) for part in _MARK.split(word)]
-    return rest[0] + "".join(mark + part for mark, part in zip(marks, rest[1:], strict=True))
+        return _RUN.sub(_run, word)
+    return "".join(part if place % 2 else _RUN.sub(_run, part) for place, part in enumerate(_MARK.split(word)))
 
 
-def _run(run: str) -> str:
+def _run(found: re.Match[str]) -> str:
+    run = found[0]
+    if "." not in run:
+        return _label(run)
     if _ENHANCED.fullmatch(run):
         return run
-    return (
-        ".".join("{number}" if label.isdigit() else _label(label) for label in run.split("."))
-        if "." in run
-        else _label(run)
-    )
+    return ".".join("{number}" if label.isdigit() else _label(label) for label in run.split("."))
 
 
 def _label(run: str) -> str:
-    if _STATUS.fullmatch(run) or _NAMED.fullmatch(run):
+    if run.isdigit():
+        return run if _STATUS.fullmatch(run) else "{number}"
+    if not _DIGIT.search(run):
+        return "{id}" if len(run) >= 12 and _looks_random(run) else run
+    if _NAMED.fullmatch(run):
         return run
     if _STATUS.match(run) and run[3:4] == "-":  # 550-User unknown
         return run[:4] + _label(run[4:])
-    digits = sum(map(str.isdigit, run))
-    if not digits:
-        return "{id}" if _looks_random(run) else run
-    if digits == len(run):
-        return "{number}"
     if _AMOUNT.fullmatch(run):  # 25MB, 30min
         return "{number}" + run.lstrip("0123456789.")
-    if len(run) >= 8 or digits >= 4:
-        return "{id}"
-    return run
+    return "{id}" if len(run) >= 8 or sum(map(str.isdigit, run)) >= 4 else run
 
 
 def _looks_random(run: str) -> bool:
     """More capitals inside than CamelCase has."""
     rises = sum(left.islower() and right.isupper() for left, right in pairwise(run))
-    return len(run) >= 12 and rises * 5 >= len(run)
+    return rises * 5 >= len(run)
 
 
 def _blanked_link(link: str) -> str:
@@ -177,10 +198,11 @@ def _link_part(found: re.Match[str]) -> str:
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _SIMPLER = {"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "’": "'", "‘": "'", "‐": "-"}
-_SIMPLIFIED = re.compile(f"[{''.join(_SIMPLER)}]")
 
 
 def _without_accents(text: str) -> str:
     """Letters without the marks on them; the sound marks of Japanese are part of the letter and stay."""
-    apart = unicodedata.normalize("NFD", _SIMPLIFIED.sub(lambda found: _SIMPLER[found[0]], text))
+    for letter, simpler in _SIMPLER.items():
+        text = text.replace(letter, simpler)
+    apart = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFKC", _ACCENTS.sub("", apart))

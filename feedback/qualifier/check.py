@@ -60,7 +60,7 @@ class _Checked:
 
     def _idle_phrases(self) -> Iterable[str]:
         for phrase in self._rule.phrases:
-            if not any(phrase.found_in(asked.words) for _, asked in self._questions):
+            if not any(phrase.found_in(asked.words, frozenset(asked.words.split())) for _, asked in self._questions):
                 yield f"{self._rule.id}: words: no sample has {phrase.source!r}"
 
     def _needed(self, asked: Question) -> bool:

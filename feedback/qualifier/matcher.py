@@ -1,11 +1,13 @@
 """Finding the first rule that speaks for a reply, without asking them all.
 
 Every phrase is filed under the words it cannot do without; rules without phrases under their enhanced code or basic code.
-The words of a reply then name the few rules worth asking.
+The words of a reply then name the few rules worth asking. All of this is kept in the bits of whole numbers, for which it
+is one step to know what the words of a reply have in common with hundreds of phrases.
 """
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from fnmatch import translate
 from functools import lru_cache
 
@@ -13,80 +15,111 @@ from feedback.qualifier.pack import Pack
 from feedback.qualifier.phrase import Phrase
 from feedback.qualifier.rule import Question, Rule
 
+_Shelf = defaultdict[str | int, int]
+
 
 class Matcher:
-    """The rules of a pack, filed. An entry is one phrase of a rule, or a rule without phrases; entries are numbered in the
-    order in which they are asked."""
+    """The rules of a pack, filed. An entry is one phrase of a rule, or a rule without phrases; the lowest bits stand for the
+    entries, in the order in which they are asked, the bits above for what phrases need beside the words they are filed under.
+    """
 
     def __init__(self, pack: Pack) -> None:
-        self._entries: list[tuple[Rule, Phrase | None]] = []
-        self._by_word: dict[str, set[int]] = defaultdict(set)
-        self._by_beginning: dict[str, set[int]] = defaultdict(set)
-        self._by_status: dict[str, set[int]] = defaultdict(set)
-        self._by_code: dict[int | str, set[int]] = defaultdict(set)
-        self._always: set[int] = set()
-        for rule in pack.rules:
-            self._file(rule)
-        self._shortest = min(map(len, self._by_beginning), default=0)
-        self._heads: dict[str, list[str]] = defaultdict(list)
-        for beginning in self._by_beginning:
-            self._heads[beginning[: self._shortest]].append(beginning)
+        entries = [(rule, phrase) for rule in pack.rules for phrase in rule.phrases or (None,)]
+        self._words, self._beginnings, self._codes = _Shelf(int), _Shelf(int), _Shelf(int)
+        self._always = 0
+        self._every = (1 << len(entries)) - 1
+        self._needs: dict[frozenset[str], int] = {}
+        self._entries = [
+            (rule, phrase, self._file(1 << place, rule, phrase)) for place, (rule, phrase) in enumerate(entries)
+        ]
+        self._shortest = min((len(str(beginning)) for beginning in self._beginnings), default=0)
+        self._heads = _headed(self._beginnings, self._shortest)
         self._globs = [
             (glob, re.compile(translate(glob))) for glob in {glob for rule in pack.rules for glob in rule.receivers}
         ]
-        self._filed = lru_cache(maxsize=16384)(self._filed_under)
         self.receivers = lru_cache(maxsize=4096)(self._receivers)
 
     def first(self, question: Question, without: Rule | None = None) -> Rule | None:
         """The rule that decides, leaving `without` aside."""
-        passed, spoken = without, frozenset(question.words.split())
-        for number in sorted(self._worth_asking(question, spoken)):
-            rule, phrase = self._entries[number]
-            if rule is passed or rule is without:
+        spoken = frozenset(question.words.split())
+        given = self._given(question, spoken)
+        passed, opened = without, None
+        for place in _ones(given & self._every):
+            rule, phrase, needs = self._entries[place]
+            if rule is passed or rule is without or needs & given != needs:
                 continue
-            if not rule.open_to(question):
+            if rule is not opened and not rule.open_to(question):
                 passed = rule
-            elif phrase is None or (phrase.possible_among(spoken) and phrase.found_in(question.words)):
+                continue
+            opened = rule
+            if phrase is None or phrase.stands_in(question.words, spoken):
                 if not rule.forbidden_by(question.words, spoken):
                     return rule
                 passed = rule
         return None
 
-    def _worth_asking(self, question: Question, spoken: frozenset[str]) -> set[int]:
-        found = set(self._always)
+    def _given(self, question: Question, spoken: frozenset[str]) -> int:
+        """The entries worth asking, and the needs that are met."""
+        given, words, heads, shortest = self._always, self._words, self._heads, self._shortest
         for word in spoken:
-            found.update(self._filed(word))
-        found.update(self._by_code.get(question.code, ()))
-        found.update(self._by_code.get(f"{question.code // 100}yz", ()))
-        if question.enhanced:
-            found.update(self._by_status.get(question.enhanced, ()))
-            found.update(self._by_status.get(question.enhanced[: question.enhanced.rindex(".")], ()))
-        return found
+            if word in words:
+                given |= words[word]
+            if (head := word[:shortest]) in heads:
+                for beginning, filed in heads[head]:
+                    if word.startswith(beginning):
+                        given |= filed
+        for code in _codes(question):
+            given |= self._codes.get(code, 0)
+        return given
 
-    def _file(self, rule: Rule) -> None:
-        for phrase in rule.phrases:
+    def _file(self, entry: int, rule: Rule, phrase: Phrase | None) -> int:
+        """Put an entry where it will be found; what its phrase needs besides."""
+        if phrase:
             for anchor in phrase.anchors:
-                shelf, key = (self._by_beginning, anchor[:-1]) if anchor.endswith("*") else (self._by_word, anchor)
-                shelf[key].add(len(self._entries))
-            self._entries.append((rule, phrase))
-        if rule.phrases:
-            return
-        for status in rule.statuses:
-            self._by_status[status].add(len(self._entries))
-        for code in () if rule.statuses else rule.codes:
-            self._by_code[code].add(len(self._entries))
+                if anchor.endswith("*"):
+                    self._beginnings[anchor[:-1]] |= entry
+                else:
+                    self._words[anchor] |= entry
+            return sum({self._need(words) for words in phrase.companions})
+        for code in rule.statuses or rule.codes:
+            self._codes[code] |= entry
         if not rule.statuses and not rule.codes:
-            self._always.add(len(self._entries))
-        self._entries.append((rule, None))
+            self._always |= entry
+        return 0
 
-    def _filed_under(self, word: str) -> frozenset[int]:
-        found = self._by_word.get(word, set())
-        for beginning in self._heads.get(word[: self._shortest], ()):
-            if word.startswith(beginning):
-                found = found | self._by_beginning[beginning]
-        return frozenset(found)
+    def _need(self, words: frozenset[str]) -> int:
+        if words not in self._needs:
+            self._needs[words] = need = (self._every + 1) << len(self._needs)
+            for word in words:
+                self._words[word] |= need
+        return self._needs[words]
 
     def _receivers(self, mx_host: str | None, domain: str | None) -> frozenset[str]:
         """The globs of the pack that the host, or the recipient's domain, matches."""
         names = {False: (mx_host or "").lower().rstrip("."), True: f"@{(domain or '').lower()}"}
         return frozenset(glob for glob, pattern in self._globs if pattern.match(names[glob.startswith("@")]))
+
+
+def _headed(beginnings: Mapping[str | int, int], length: int) -> dict[str, list[tuple[str, int]]]:
+    """Beginnings by their first letters, as many as all of them have."""
+    headed = defaultdict[str, list[tuple[str, int]]](list)
+    for beginning, filed in beginnings.items():
+        headed[str(beginning)[:length]].append((str(beginning), filed))
+    return dict(headed)
+
+
+def _codes(question: Question) -> Iterator[str | int]:
+    """Under what a reply's numbers may be filed: `550`, `5yz`, `5.7.1`, `5.7`."""
+    yield question.code
+    yield f"{question.code // 100}yz"
+    if question.enhanced:
+        yield question.enhanced
+        yield question.enhanced[: question.enhanced.rindex(".")]
+
+
+def _ones(number: int) -> Iterator[int]:
+    """The places of a number's bits, lowest first."""
+    while number:
+        lowest = number & -number
+        yield lowest.bit_length() - 1
+        number ^= lowest

@@ -13,7 +13,7 @@ bounded gap, nothing nested, so that no phrase and no reply together can take lo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from feedback.wording import folded
@@ -29,19 +29,35 @@ class BadPhrase(ValueError):
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A compiled phrase. Every text it matches contains one of `anchors`, which are words or, ending in `*`, beginnings, and
-    one word of each of `needs`: to look for them first is cheaper than to look for the phrase."""
+    one word of each of `needs`: to look for them first is cheaper than to look for the phrase. Where it matches, one of
+    `heads` stands first; None where that cannot be said."""
 
     source: str
     pattern: re.Pattern[str]
     anchors: frozenset[str]
     needs: tuple[frozenset[str], ...]
+    heads: frozenset[str] | None
 
-    def possible_among(self, spoken: frozenset[str]) -> bool:
-        """Whether a text of these words can have it."""
-        return not any(map(spoken.isdisjoint, self.needs))
+    @property
+    def companions(self) -> tuple[frozenset[str], ...]:
+        """What it needs beside one of its anchors."""
+        return tuple(need for need in self.needs if need != self.anchors)
 
-    def found_in(self, words: str) -> bool:
-        return self.pattern.search(words) is not None
+    def found_in(self, words: str, spoken: frozenset[str]) -> bool:
+        """Whether a text has it; `spoken` are the text's words."""
+        return not any(map(spoken.isdisjoint, self.needs)) and self.stands_in(words, spoken)
+
+    def stands_in(self, words: str, spoken: frozenset[str]) -> bool:
+        """Whether a text that has what it needs has it."""
+        if self.heads is None:
+            return self.pattern.search(words) is not None
+        for head in self.heads & spoken:
+            at = words.find(f" {head} ")
+            while at >= 0:
+                if self.pattern.match(words, at):
+                    return True
+                at = words.find(f" {head} ", at + 1)
+        return False
 
 
 _ELEMENT = re.compile(r"\(([^()\[\]]+)\)|\[([^()\[\]]+)\]|(\.\.)|(\^|\$)|(\{[a-z]+\}|[^\s()\[\]|<>^$]+)")
@@ -66,6 +82,7 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
     """
     text = _IDEOGRAPHS.sub(r" \1 ", folded(_with_lists(source, lists))).strip()
     expression, anchors, gaps, place = " ", list[frozenset[str]](), 0, 0
+    heads, begun = set[str](), False
     while place < len(text):
         if text[place] == " ":
             place += 1
@@ -75,6 +92,9 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
             raise BadPhrase(f"cannot read {text[place:]!r}")
         place = found.end()
         either, perhaps, gap, edge, word = found.groups()
+        if not begun:
+            heads |= _heads(either or perhaps or word or "*")
+            begun = not perhaps
         if gap:
             gaps += 1
             expression += rf"(?:\S+ ){{0,{GAP}}}"
@@ -90,8 +110,23 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
         raise BadPhrase(f"{gaps} gaps; at most {MAX_GAPS}")
     if not anchors:
         raise BadPhrase("no word in it that must be there")
-    needs = tuple(held for held in anchors if not any(word.endswith("*") for word in held))
-    return Phrase(source, re.compile(expression), max(anchors, key=_telling), needs)
+    return Phrase(
+        source,
+        re.compile(expression),
+        anchors=max(anchors, key=_telling),
+        needs=tuple(sorted((held for held in anchors if _whole(held)), key=_telling, reverse=True)),
+        heads=frozenset(heads) if _whole(heads) else None,
+    )
+
+
+def _heads(text: str) -> set[str]:
+    """The first word of each alternative."""
+    return {words[0] for alternative in text.split("|") if (words := alternative.split())}
+
+
+def _whole(words: Set[str]) -> bool:
+    """Whether all of them are words, none only a beginning."""
+    return not any(word.endswith("*") for word in words)
 
 
 def _with_lists(source: str, lists: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ class Rule:
 
     def forbidden_by(self, words: str, spoken: frozenset[str]) -> bool:
         """Whether the text has a phrase of `unless`; `spoken` are its words."""
-        return any(phrase.possible_among(spoken) and phrase.found_in(words) for phrase in self.unless)
+        return any(phrase.found_in(words, spoken) for phrase in self.unless)
 
     def meaning(self, permanent: bool) -> Meaning:
         return meaning(self.means, permanent)

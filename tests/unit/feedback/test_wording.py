@@ -85,3 +85,14 @@ def test_a_long_text_is_read_for_its_beginning() -> None:
 
 def test_a_dash_that_stands_alone_takes_no_room_from_the_words() -> None:
     assert words(canonical("- mailbox " * 20 + "full")).split()[-1] == "full"
+
+
+def test_of_many_variable_parts_the_first_are_told_apart_and_the_rest_are_ids() -> None:
+    found = canonical("<a@example.net> " * 80)
+    assert found.startswith("<{address}> <{address}> ")
+    assert found.endswith(" {id} {id}")
+    assert canonical(found) == found
+
+
+def test_words_after_many_variable_parts_are_still_read() -> None:
+    assert canonical("<a@example.net> " * 60 + "user unknown").endswith("{id} user unknown")
