@@ -14,7 +14,7 @@ from mta.routing.route import NoRoute, Route
 from mta.smtp import Mail, Offers, Relay
 from mta.traffic.permit import Gate, Held
 from mta.traffic.rule import Rule
-from mta.traffic.rules import Rules
+from mta.traffic.rules import RulesInForce
 from mta.traffic.source import choose_source
 from worker.disposition import Disposition, Done, Expired, HeldUntil, Terms, dispose, weigh_doubt
 from worker.job import SendJob
@@ -39,7 +39,7 @@ class Outside:
     """The seams through which an attempt is made and read."""
 
     routing: Routing
-    rules: Rules
+    rules: RulesInForce
     gate: Gate
     relay: Relay
     reading: Reading

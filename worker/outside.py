@@ -25,11 +25,12 @@ from mta.smtp.pool import Pool
 from mta.tlsrpt.ledger import Ledger
 from mta.tlsrpt.report import Reporter
 from mta.traffic.gate import LaneGate
-from mta.traffic.rules import Rules
+from mta.traffic.rules import Rules, RulesInForce
+from worker import adapters
 from worker.delivery import Outside
 from worker.preparation import Preparation
 from worker.reading import Reading
-from worker.reload import read
+from worker.reload import read, read_traffic
 from worker.settings import BadSettings, RouteEntry, Settings
 
 Intents = Callable[[tuple[str, int]], Awaitable[bool]]
@@ -44,7 +45,7 @@ def build(
     securities = AsPublished(ways.dns, book, ledger.note) if ledger else AsPublished(ways.dns, book)
     seams = Outside(
         routing=ways,
-        rules=rules(settings),
+        rules=RulesInForce(rules(settings)),
         gate=LaneGate(beside=2),
         relay=Pool(ways.addresses, securities=securities),
         reading=reading,
@@ -63,26 +64,20 @@ def qualifier(settings: Settings) -> Qualifier:
         return Qualifier.stock()
     found = read(settings.feedback.rules)
     if isinstance(found, list):
-        raise BadSettings(found)
+        raise BadSettings([f"feedback.rules: {fault}" for fault in found])
     return found
 
 
 def rules(settings: Settings) -> Rules:
-    """The operator's traffic rules before the built-in ones."""
-    texts, faults = [], []
-    for file in settings.traffic.rules:
-        try:
-            texts.append((str(file), file.read_text(encoding="utf-8")))
-        except OSError as fault:
-            faults.append(f"traffic.rules: {file}: cannot be read: {fault.strerror}")
-        except UnicodeDecodeError as fault:
-            faults.append(f"traffic.rules: {file}: not UTF-8: {fault}")
-    read = Rules.read(texts)
-    if isinstance(read, list):
-        faults += read
-    if faults or isinstance(read, list):
-        raise BadSettings(faults)
-    return read
+    """The operator's traffic rules before the built-in ones.
+
+    Raises:
+        BadSettings: they are not in order; with every fault.
+    """
+    found = read_traffic(settings.traffic.rules)
+    if isinstance(found, list):
+        raise BadSettings([f"traffic.rules: {fault}" for fault in found])
+    return found
 
 
 def routing(settings: Settings, rng: random.Random) -> Routing:

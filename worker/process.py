@@ -6,7 +6,8 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 import uvloop
@@ -15,7 +16,7 @@ from feedback.log import DeliveryLog, LogAway
 from feedback.wording import canonical
 from feedback.writer import Writer
 from mta.tlsrpt.ledger import Ledger
-from worker import adapters, outside
+from worker import adapters, outside, reload
 from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
 from worker.group import Group
@@ -83,7 +84,7 @@ class Plant:
     preparation: Preparation
     sweep: Sweep
     bookkeeping: Bookkeeping
-    reload: Reload
+    reloads: tuple[reload.Reload[Any], ...]
     bulk: Intake
     transactional: Intake
     tls_reports: TlsReports | None
@@ -116,7 +117,10 @@ def build(settings: Settings) -> Plant:
         preparation=preparation,
         sweep=Sweep(log, settlement, writer, outage, time.time),
         bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings)),
-        reload=Reload(settings.feedback.rules, reading),
+        reloads=(
+            reload.qualification(settings.feedback.rules, reading),
+            reload.traffic(settings.traffic.rules, seams.rules),
+        ),
         bulk=intake(settings.worker.in_flight),
         transactional=intake(settings.worker.transactional_in_flight),
         tls_reports=tls_reports(settings, name, seams, ledger) if ledger else None,
@@ -150,7 +154,8 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
         tasks.create_task(plant.bulk.run(transactional=False))
         tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
-        tasks.create_task(plant.reload.run())
+        for watch in plant.reloads:
+            tasks.create_task(watch.run())
         if plant.tls_reports:
             tasks.create_task(plant.tls_reports.run(plant.outage, random.Random()))
 

@@ -71,6 +71,20 @@ def read_text(name: str, text: str) -> tuple[list[Rule], list[str]]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
+@dataclass(slots=True)
+class RulesInForce:
+    """The rules as they are now; others may take their place while the worker runs."""
+
+    rules: Rules
+
+    def match(self, route: Route) -> Rule:
+        return self.rules.match(route)
+
+
+def _begun(rule: Rule, start: Start) -> Rule:
+    return rule if rule.start is not None else replace(rule, start=start)
+
+
         return [], [f"{name}: no TOML: {fault}"]
     faults = [f"{name}: {key}: unknown key" for key in tables if key != "rule"]
     entries = tables.get("rule", [])

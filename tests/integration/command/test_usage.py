@@ -59,7 +59,7 @@ def test_a_delivery_nobody_has_heard_of_is_said_to_be_unknown(folder: Path, comm
 
 
 @pytest.mark.parametrize(
-    ("section", "key"), [("traffic", "traffic.rules: "), ("feedback", "")]
+    ("section", "key"), [("traffic", "traffic.rules: "), ("feedback", "feedback.rules: ")]
 )  # fmt: skip
 def test_the_doctor_names_a_rule_file_that_cannot_be_read_and_keeps_its_brackets(
     section: str, key: str, folder: Path

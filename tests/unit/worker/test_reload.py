@@ -7,8 +7,10 @@ import pytest
 import structlog
 
 from feedback.qualifier import Qualifier
+from mta.routing.route import Route
+from mta.traffic.rules import Rules, RulesInForce
 from worker.reading import Reading
-from worker.reload import Reload, read
+from worker.reload import qualification, read, read_traffic, traffic
 
 RULE = """
 [[rule]]
@@ -40,7 +42,7 @@ async def test_a_good_change_takes_effect_and_is_told_with_its_version(tmp_path:
     write(file, GOOD, 1)
     reading = in_force(file)
     before = reading.qualifier.pack.version
-    reload = Reload([file], reading)
+    reload = qualification([file], reading)
     await reload.once()
     write(file, BETTER, 2)
     with structlog.testing.capture_logs() as told:
@@ -61,7 +63,7 @@ async def test_a_bad_change_changes_nothing_and_is_told_once_with_its_reasons(
     write(file, GOOD, 1)
     reading = in_force(file)
     before = reading.qualifier
-    reload = Reload([file], reading)
+    reload = qualification([file], reading)
     await reload.once()
     if text is None:
         file.unlink()
@@ -80,7 +82,7 @@ async def test_what_is_mended_takes_effect(tmp_path: Path) -> None:
     file = tmp_path / "bounces.toml"
     write(file, GOOD, 1)
     reading = in_force(file)
-    reload = Reload([file], reading)
+    reload = qualification([file], reading)
     write(file, BAD, 2)
     await reload.once()
     before = reading.qualifier
@@ -95,7 +97,7 @@ async def test_files_that_have_not_changed_change_nothing(tmp_path: Path) -> Non
     reading = in_force(file)
     before = reading.qualifier
     with structlog.testing.capture_logs() as told:
-        await Reload([file], reading).once()
+        await qualification([file], reading).once()
     assert (reading.qualifier, told) == (before, [])
 
 
@@ -120,3 +122,22 @@ def test_files_are_asked_in_the_order_given_and_a_version_is_the_same_wherever_t
         assert [rule.id for rule in found.pack.rules[:2]] == ["our-partner", "another"]
         versions.append(found.pack.version)
     assert versions[0] == versions[1]
+
+
+TRAFFIC = '[[rule]]\nname = "partner"\nsite = ["partner"]\nconnections = {connections}\n'
+ROUTE = Route(domain="partner.example", site="partner", hosts=(), static=True)
+
+
+async def test_traffic_rules_are_taken_when_they_are_in_order_and_left_when_not(tmp_path: Path) -> None:
+    file = tmp_path / "traffic.toml"
+    write(file, TRAFFIC.format(connections=3), 1)
+    first = read_traffic([file])
+    assert isinstance(first, Rules), first
+    rules = RulesInForce(first)
+    reload, seen = traffic([file], rules), []
+    for second, connections in enumerate([3, 7, '"many"', 9], start=1):
+        write(file, TRAFFIC.format(connections=connections), second)
+        with structlog.testing.capture_logs() as told:
+            await reload.once()
+        seen.append((rules.match(ROUTE).connections, [line["event"] for line in told]))
+    assert seen == [(3, []), (7, ["rules_reloaded"]), (7, ["rules_refused"]), (9, ["rules_reloaded"])]
