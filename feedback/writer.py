@@ -87,6 +87,10 @@ class Writer:
             path=last.path if last else None,
         )
 
+    def cancelled(self, state: State, now: float) -> Event:
+        """Its delivery was called off. With a doubtful state the receiver may have a copy all the same; the event says so."""
+        return self._event(state, "cancelled", now, timing=_timing(state, now, None))
+
     def rejected(self, glimpse: Mapping[str, Any], now: float, reason: str) -> Event | None:
         """For a ticket that is no job; None when not even its ids can be read."""
         if "job_id" not in glimpse or "delivery_id" not in glimpse:

@@ -46,6 +46,7 @@ class Trouble(StrEnum):
     NEEDS_SMTPUTF8 = "needs_smtputf8"  # an address that this server cannot carry (RFC 6531)
     ILLEGAL_MESSAGE = "illegal_message"  # no legal form of the message exists for this server
     FENCED = "fenced"  # the claim on the job was lost before the final dot; nothing was transmitted
+    STOPPED = "stopped"  # an operator's order came before MAIL; nothing was transmitted
     SHUTDOWN = "shutdown"  # given up because the worker stops; nothing was transmitted
 
 

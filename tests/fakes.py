@@ -73,6 +73,7 @@ class FakeLog:
     answers: list[Claim] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     expired: list[State] = field(default_factory=list)
+    open_jobs: list[State] = field(default_factory=list)
     left: list[bytes] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
@@ -106,6 +107,12 @@ class FakeLog:
         self.journal.note("due", LogAway)
         found, self.expired = self.expired[:limit], self.expired[limit:]
         return found
+
+    async def unsettled(self, delivery_ids: Sequence[str], limit: int) -> list[State]:
+        self.journal.note("unsettled", LogAway)
+        wanted = [state for state in self.open_jobs if state.face.delivery_id in delivery_ids][:limit]
+        self.open_jobs = [state for state in self.open_jobs if state not in wanted]
+        return wanted
 
     async def unpublished(self, limit: int) -> list[bytes]:
         self.journal.note("unpublished", LogAway)

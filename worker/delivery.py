@@ -16,8 +16,11 @@ from mta.traffic.permit import Gate, Held
 from mta.traffic.rule import Rule
 from mta.traffic.rules import RulesInForce
 from mta.traffic.source import choose_source
-from worker.disposition import Disposition, Done, Expired, HeldUntil, Terms, dispose, weigh_doubt
+from worker.disposition import Cancelled, Disposition, Done, Expired, HeldUntil, Terms, dispose, weigh_doubt
 from worker.job import SendJob
+from worker.orders.order import Suspension
+from worker.orders.standing import look_again
+from worker.orders.view import Orders
 from worker.preparation import Preparation, Prepared
 from worker.queue import Ticket
 from worker.reading import Reading
@@ -29,9 +32,10 @@ _log = structlog.get_logger("worker.delivery")
 _PATIENCE = 2.0
 """Seconds a job may wait in memory for its permit; what cannot go sooner goes back to the queue."""
 
-_NOT_OURS = (Trouble.FENCED, Trouble.SHUTDOWN)
+_NOT_OURS = (Trouble.FENCED, Trouble.SHUTDOWN, Trouble.STOPPED)
 _PAUSE = 1.0
-"""Seconds until a job is looked at again whose claim was lost, or could not be confirmed, before the final dot."""
+"""Seconds until a job is looked at again whose claim was lost, or could not be confirmed, before the final dot, or that
+an operator's order kept from its MAIL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Outside:
     gate: Gate
     relay: Relay
     reading: Reading
+    orders: Orders
     intend: Callable[[tuple[str, int]], Awaitable[bool]]
     watch: Callable[[Attempt, str, float], None] = lambda attempt, domain, now: None
     """Sees every attempt, with the recipient's domain and the time."""
@@ -89,13 +94,18 @@ class Delivery:
             return self._read(job, state, _unrouted(prepared, route, self.clock()), None)
         rule = self.outside.rules.match(route)
         lane = Lane(choose_source(prepared.sources, route.site, self.rng), route.site)
+        if stopped := self._stopped(job, lane):
+            return state, stopped
+        rule = self.outside.orders.in_force(rule, lane)
         permit = await self.outside.gate.ask(lane, rule, transactional=job.transactional, patience=_PATIENCE)
         if isinstance(permit, Held):
-            return state, HeldUntil(permit.until, permit.why)
+            return state, HeldUntil(min(permit.until, self.outside.orders.horizon(lane)), permit.why)
         attempt = None
         try:
             if self.clock() >= state.expires_at:  # it waited for its way and its turn
                 return state, Expired()
+            if stopped := self._stopped(job, lane):
+                return state, stopped
             attempt = await self._send(job, state, prepared, lane, route, permit.rule)
         finally:
             asked = self.outside.gate.settle(permit, attempt)
@@ -103,12 +113,22 @@ class Delivery:
 
     def _without_attempt(self, job: SendJob, state: State, doubted: bool) -> Disposition | None:
         now = self.clock()
+        if self.outside.orders.cancelled(job.delivery_id):
+            return Cancelled()
         if doubted and (decided := weigh_doubt(job.on_doubt, state.resent)):
             return decided
         if now >= state.expires_at:
             return Expired()
         if job.not_before is not None and job.not_before > now:
             return HeldUntil(job.not_before, "its contact date has not come")
+        return None
+
+    def _stopped(self, job: SendJob, lane: Lane) -> Disposition | None:
+        """What an operator's order makes of a job that could go."""
+        if self.outside.orders.cancelled(job.delivery_id):
+            return Cancelled()
+        if suspension := self.outside.orders.suspension(lane, job.envelope.domain):
+            return HeldUntil(look_again(suspension, self.clock(), self.rng.random()), _suspended(suspension))
         return None
 
     async def _send(
@@ -124,7 +144,12 @@ class Delivery:
             await self.settlement.window.enter(job.job_id, lane, rule.connections)
             return await self.outside.intend((job.job_id, state.attempt + 1))
 
-        mail = Mail(envelope=prepared.envelope, compose=compose, test=job.test)
+        def hindrance() -> Broken | None:
+            """It may have waited long for its session."""
+            stopped = self._stopped(job, lane)
+            return Broken(Trouble.STOPPED, "stopped by an operator's order") if stopped else None
+
+        mail = Mail(envelope=prepared.envelope, compose=compose, test=job.test, hindrance=hindrance)
         return await self.outside.relay.send(mail, lane, route, rule, intend)
 
     def _read(self, job: SendJob, state: State, attempt: Attempt, asked: float | None) -> tuple[State, Disposition]:
@@ -145,6 +170,11 @@ class Delivery:
         repeated = state.resent or state.doubtful
         terms = Terms(job.on_doubt, repeated, retry_at=now + delay, expires_at=state.expires_at)
         return tried, dispose(attempt, verdict, terms)
+
+
+def _suspended(suspension: Suspension) -> str:
+    why = f": {suspension.why}" if suspension.why else ""
+    return f"{suspension.target} is suspended by {suspension.by}{why}"
 
 
 def _unrouted(prepared: Prepared, route: NoRoute, now: float) -> Attempt:

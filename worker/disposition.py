@@ -39,6 +39,11 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Its delivery was called off; no attempt was made."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldUntil:
     """Not tried: back to the queue until `at`, no attempt counted, no event. `why` is for people."""
 
@@ -48,7 +53,7 @@ class HeldUntil:
 
 _DEAD_WORKER = "a worker died in the act; whether the receiver took the message is unknown"
 
-Disposition = Done | RetryAt | GiveUp | Expired | HeldUntil
+Disposition = Done | RetryAt | GiveUp | Expired | Cancelled | HeldUntil
 
 
 @dataclass(frozen=True, slots=True)

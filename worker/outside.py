@@ -10,7 +10,6 @@ from pathlib import Path
 from feedback.qualifier import Qualifier
 from mta.envelope import Domain, Mailbox, a_form, parse_mailbox
 from mta.lane import Source
-from mta.routing.book import PolicyBook
 from mta.routing.cache import Cache
 from mta.routing.https import PolicyFetch
 from mta.routing.resolver import Resolver
@@ -18,6 +17,7 @@ from mta.routing.route import Host, Login
 from mta.routing.routes import Entry, Routes, parse_host
 from mta.routing.routing import Policy, Routing
 from mta.routing.securities import AsPublished
+from mta.routing.sts import PolicyBook
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
@@ -28,6 +28,7 @@ from mta.traffic.gate import LaneGate
 from mta.traffic.rules import Rules, RulesInForce
 from worker import adapters
 from worker.delivery import Outside
+from worker.orders.view import Orders
 from worker.preparation import Preparation
 from worker.reading import Reading
 from worker.reload import read, read_traffic
@@ -49,6 +50,7 @@ def build(
         gate=LaneGate(beside=2),
         relay=Pool(ways.addresses, securities=securities),
         reading=reading,
+        orders=Orders(adapters.order_book(settings), time.time),
         intend=intend,
     )
     return replace(seams, watch=ledger.count) if ledger else seams

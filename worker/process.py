@@ -115,7 +115,7 @@ def build(settings: Settings) -> Plant:
         outage=outage,
         outside=seams,
         preparation=preparation,
-        sweep=Sweep(log, settlement, writer, outage, time.time),
+        sweep=Sweep(log, settlement, writer, outage, time.time, seams.orders),
         bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings)),
         reloads=(
             reload.qualification(settings.feedback.rules, reading),
@@ -147,11 +147,13 @@ def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
 
 async def _work(plant: Plant, settings: WorkerSettings) -> None:
     await plant.outage.outlast(plant.log.open)
+    await plant.outage.outlast(plant.outside.orders.open)
     await plant.outage.outlast(plant.queue.open)
     _log.info("working", worker=plant.name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(plant.transactional.run(transactional=True))
         tasks.create_task(plant.bulk.run(transactional=False))
+        tasks.create_task(plant.outside.orders.run())
         tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
         for watch in plant.reloads:
@@ -163,16 +165,20 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
 async def _drain(plant: Plant, limit: float) -> None:
     """Finish what is in hand within `limit` seconds; hand back the rest by leaving it."""
     _log.info("draining")
+    hearing = asyncio.create_task(plant.outside.orders.run())  # orders hold for what is in hand, too
     try:
         async with asyncio.timeout(limit):
             await asyncio.gather(plant.transactional.drained(), plant.bulk.drained())
     except TimeoutError:
         _log.warning("drain_over")
     await asyncio.gather(plant.transactional.abandon(), plant.bulk.abandon())
+    hearing.cancel()
+    await asyncio.wait([hearing])
     await plant.bookkeeping.close()
     if plant.tls_reports:
         await plant.tls_reports.close()
     await plant.outside.relay.close()
+    await plant.outside.orders.close()
     await plant.queue.close()
     await plant.log.close()
     plant.preparation.signer.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from feedback.event import Event, encode, join
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
 from feedback.writer import Writer
-from worker.disposition import Disposition, Done, Expired, GiveUp, HeldUntil, RetryAt
+from worker.disposition import Cancelled, Disposition, Done, Expired, GiveUp, HeldUntil, RetryAt
 from worker.group import Group
 from worker.outage import Outage
 from worker.queue import JobQueue, Ticket
@@ -65,6 +65,8 @@ class Settlement:
                 await self._conclude(ticket, state, self._writer.failed(state, now, failure), final="failed")
             case Expired():
                 await self._conclude(ticket, state, self._writer.expired(state, now), final="failed")
+            case Cancelled():
+                await self._conclude(ticket, state, self._writer.cancelled(state, now), final="cancelled")
             case RetryAt(at, attempt, qualification):
                 event = self._writer.delayed(state, now, attempt, qualification, at)
                 await self._conclude(ticket, state, event, retry_at=at, now=now)

@@ -1,4 +1,5 @@
-"""What is due whatever becomes of the tickets: expiry on time, events a dead worker left unpublished, old jobs forgotten."""
+"""What is due whatever becomes of the tickets: expiry on time, the jobs of cancelled deliveries, events a dead worker left
+unpublished, old jobs forgotten."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,8 +8,9 @@ import msgspec
 import structlog
 
 from feedback.event import Event, encode
-from feedback.log import DeliveryLog, Outcome, State
+from feedback.log import MAX_VALIDITY, DeliveryLog, Outcome, State
 from feedback.writer import Writer
+from worker.orders.view import Orders
 from worker.outage import Outage
 from worker.settlement import Settlement
 
@@ -22,9 +24,16 @@ class Sweep:
     """Runs in every worker; the log sees to it that no two take the same job."""
 
     def __init__(
-        self, log: DeliveryLog, settlement: Settlement, writer: Writer, outage: Outage, clock: Callable[[], float]
+        self,
+        log: DeliveryLog,
+        settlement: Settlement,
+        writer: Writer,
+        outage: Outage,
+        clock: Callable[[], float],
+        orders: Orders,
     ) -> None:
         self._log = log
+        self._orders = orders
         self._settlement = settlement
         self._writer = writer
         self._outage = outage
@@ -38,22 +47,33 @@ class Sweep:
             await asyncio.sleep(_EVERY)
 
     async def once(self) -> None:
-        """Publish what dead workers left, settle what has expired."""
+        """Publish what dead workers left, settle what has expired or was cancelled."""
         for event in await self._log.unpublished(_BATCH):
             await self._settlement.publish(event)
             await self._log.published([_job_id(event)])
-        while states := await self._log.due(self._clock(), _BATCH):
-            await self._expire(states)
+        await self._expire()
+        while states := await self._cancelled():
+            await self._settle(states, self._writer.cancelled, "cancelled")
+            await self._expire()  # on time, however many are cancelled
 
-    async def _expire(self, states: Sequence[State]) -> None:
+    async def _expire(self) -> None:
+        while states := await self._log.due(self._clock(), _BATCH):
+            await self._settle(states, self._writer.expired, "failed")
+
+    async def _cancelled(self) -> list[State]:
+        """No job lives longer than `MAX_VALIDITY`; one that comes up later still is cancelled by its ticket."""
+        deliveries = [order.delivery_id for order in self._orders.cancellations(self._clock() - MAX_VALIDITY)]
+        return await self._log.unsettled(deliveries, _BATCH) if deliveries else []
+
+    async def _settle(self, states: Sequence[State], write: Callable[[State, float], Event], final: str) -> None:
         now = self._clock()
-        outcomes = [_outcome(state, self._writer.expired(state, now)) for state in states]
+        outcomes = [_outcome(state, write(state, now), final) for state in states]
         written = await self._log.record(outcomes)
-        _log.info("expired", jobs=len(written))
+        _log.info("swept", final=final, jobs=len(written))
         # A dead worker may have left them before anybody heard that they were accepted.
         accepted = [encode(self._writer.accepted(state)) for state in states if state.seq == 0]
-        expired = [outcome.event for outcome in outcomes if outcome.job_id in written]
-        for confirmation in [self._settlement.publish(event) for event in (*accepted, *expired)]:
+        settled = [outcome.event for outcome in outcomes if outcome.job_id in written]
+        for confirmation in [self._settlement.publish(event) for event in (*accepted, *settled)]:
             await confirmation
         await self._log.published(sorted(written))
 
@@ -62,13 +82,13 @@ class Sweep:
         await self._log.forget(self._clock() - remember, _BATCH)
 
 
-def _outcome(state: State, event: Event) -> Outcome:
+def _outcome(state: State, event: Event, final: str) -> Outcome:
     return Outcome(
         job_id=state.face.job_id,
         seq=event.seq,
         attempt=state.attempt,
         event=encode(event),
-        final="failed",
+        final=final,
         doubtful=state.doubtful,
     )
 

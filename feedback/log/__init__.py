@@ -183,9 +183,13 @@ class DeliveryLog(Protocol):
         """Claim up to `limit` unclaimed jobs that are past their expiry, whichever ticket they may have; a job that a
         dead worker left with an intent comes `doubtful`."""
 
+    async def unsettled(self, delivery_ids: Sequence[str], limit: int) -> list[State]:
+        """Claim up to `limit` unsettled, unclaimed jobs of these deliveries, whichever tickets they may have; as `due` in all
+        else."""
+
     async def unpublished(self, limit: int) -> list[bytes]:
-        """Events of jobs settled without a ticket (by `due`) that `published` has not confirmed yet, from dead workers
-        included; never one that a live worker is about to publish."""
+        """Events of jobs settled without a ticket (by `due` or `unsettled`) that `published` has not confirmed yet, from dead
+        workers included; never one that a live worker is about to publish."""
 
     async def published(self, job_ids: Sequence[str]) -> None:
         """Note that the final events of these jobs, settled without a ticket, are out."""

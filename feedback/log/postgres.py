@@ -105,10 +105,17 @@ class PostgresLog:
             await connection.execute(sql.PARKED, *_columns(tickets))
 
     async def due(self, now: float, limit: int) -> list[State]:
+        return await self._sweep(sql.LOCK_DUE, now, limit)
+
+    async def unsettled(self, delivery_ids: Sequence[str], limit: int) -> list[State]:
+        return await self._sweep(sql.LOCK_UNSETTLED, list(map(storable, delivery_ids)), limit)
+
+    async def _sweep(self, lock: str, which: object, limit: int) -> list[State]:
+        """Take jobs that a statement finds in nobody's hands."""
         with ExitStack() as asked:
             async with self._store.transaction() as connection:
                 alive = await self._alive(connection)
-                rows = _rows(await connection.fetch(sql.LOCK_DUE, now, alive, self._hand.full(), self._id, limit))
+                rows = _rows(await connection.fetch(lock, which, alive, self._hand.full(), self._id, limit))
                 asked.enter_context(self._hand.asking(rows.keys()))
                 taken = rows.keys() - await self._in_hand(connection, rows.values())
                 await connection.execute(sql.TAKE, sorted(taken), self._id, True)

@@ -30,6 +30,12 @@ WHERE final IS NULL AND expires_at <= ? AND job_id NOT IN ({_JOBS})
 ORDER BY expires_at LIMIT ?
 """
 
+_UNSETTLED = f"""
+SELECT {_ROW} FROM log_job
+WHERE final IS NULL AND delivery_id IN ({_JOBS}) AND job_id NOT IN ({_JOBS})
+LIMIT ?
+"""
+
 _CREATE = """
 INSERT INTO log_job (job_id, delivery_id, test, face, accepted_at, expires_at, owner) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
@@ -165,10 +171,17 @@ class SqliteLog:
             await connection.execute(_PARKED, (json.dumps(tickets),))
 
     async def due(self, now: float, limit: int) -> list[State]:
+        return await self._sweep(_DUE, now, limit)
+
+    async def unsettled(self, delivery_ids: Sequence[str], limit: int) -> list[State]:
+        return await self._sweep(_UNSETTLED, json.dumps(list(map(storable, delivery_ids))), limit)
+
+    async def _sweep(self, which: str, what: float | str, limit: int) -> list[State]:
+        """Take jobs that a statement finds, but for those in hand."""
         self._be_the_worker()
         async with self._store.transaction() as connection:
-            arguments = (now, json.dumps(self._hand.full()), limit)
-            rows = _rows(await connection.execute_fetchall(_DUE, arguments))
+            arguments = (what, json.dumps(self._hand.full()), limit)
+            rows = _rows(await connection.execute_fetchall(which, arguments))
             await connection.execute(_TAKE, (self._id, True, json.dumps(list(rows))))
         self._hand.keep(rows)
         return [seize(row).state for row in rows.values()]

@@ -41,12 +41,16 @@ RETURNING job_id
 
 LOCK = f"SELECT {_ROW} FROM mta.job WHERE job_id = ANY ($1) ORDER BY job_id FOR UPDATE"
 
-# Expired jobs in nobody's hands: $2 lives, $3 is in the hands of $4, who asks.
+# In nobody's hands: $2 lives, $3 is in the hands of $4, who asks.
+_FREE = "NOT job_id = ANY ($3) AND (owner IS NULL OR owner = $4 OR NOT owner = ANY ($2::uuid[]))"
+
 LOCK_DUE = f"""
-SELECT {_ROW} FROM mta.job
-WHERE final IS NULL AND expires_at <= $1
-  AND NOT job_id = ANY ($3) AND (owner IS NULL OR owner = $4 OR NOT owner = ANY ($2::uuid[]))
-ORDER BY expires_at LIMIT $5
+SELECT {_ROW} FROM mta.job WHERE final IS NULL AND expires_at <= $1 AND {_FREE} ORDER BY expires_at LIMIT $5
+FOR UPDATE SKIP LOCKED
+"""
+
+LOCK_UNSETTLED = f"""
+SELECT {_ROW} FROM mta.job WHERE final IS NULL AND delivery_id = ANY ($1) AND {_FREE} LIMIT $5
 FOR UPDATE SKIP LOCKED
 """
 

@@ -38,6 +38,7 @@ VERDICTS: dict[Trouble, Verdict] = dict(
         _verdict(Trouble.ILLEGAL_MESSAGE, *_OURS),
         # Nothing was transmitted, and nothing was learnt of anybody.
         _verdict(Trouble.FENCED, *_GENERIC, True),
+        _verdict(Trouble.STOPPED, *_GENERIC, True),
         _verdict(Trouble.SHUTDOWN, *_GENERIC, True),
     )
 )

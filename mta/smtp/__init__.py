@@ -32,12 +32,14 @@ class Mail:
 
     `compose` gives the signed octets in a form the server can take (7-bit where it must be), CRLF line ends, ending in
     CRLF, no line over 998 octets; or says why there is no such form. It is called when the session is ready for it, or is
-    about to be, and again only if a second host offers less. `test`: stop after RCPT TO.
+    about to be, and again only if a second host offers less. `hindrance` is asked in the moment before MAIL leaves, and what
+    it answers ends the attempt there. `test`: stop after RCPT TO.
     """
 
     envelope: Envelope
     compose: Callable[[Offers], Awaitable[bytes | Broken]]
     test: bool = False
+    hindrance: Callable[[], Broken | None] = lambda: None
 
 
 Intend = Callable[[], Awaitable[bool]]

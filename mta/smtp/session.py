@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mta.attempt import Path
+from mta.attempt import Path, Phase
 from mta.routing.route import Host, Login
 from mta.smtp import Intend, Offers
 from mta.smtp.ended import Ended
@@ -84,6 +84,8 @@ class Session:
         content = await letter.content(self.offers)
         if isinstance(content, Ended):
             return content
+        if hindrance := letter.mail.hindrance():
+            return Ended(Phase.MAIL, hindrance)
         transaction = Transaction(self, letter.mail, content, timeouts)
         finished = False
         try:

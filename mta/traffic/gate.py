@@ -72,6 +72,14 @@ class _Line:
     urgent: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     bulk: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     alarm: asyncio.TimerHandle | None = None
+    ordered: tuple[int, float | None] | None = None
+
+    def follow(self, rule: Rule, now: float) -> None:
+        """See whether an operator's limits have come into force, or gone."""
+        ordered = (rule.connections, rule.rate) if rule.fixed else None
+        if ordered != self.ordered:
+            self.ordered = ordered
+            self.turns.begin_again(self.guide.in_force(rule, now), now)
 
     @property
     def waiting(self) -> int:
@@ -211,6 +219,7 @@ class LaneGate:
                 self._lines = {lane: line for lane, line in self._lines.items() if not line.idle(now)}
                 self._many = max(_MANY, 2 * len(self._lines))
             line = self._lines[lane] = _Line(lane, self._guide(lane, rule), Turns(beside=self._beside))
+        line.follow(rule, now)
         return line
 
 

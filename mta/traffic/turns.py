@@ -73,6 +73,12 @@ class Turns:
         if kept is not None:
             self.kept += _WEIGHT * (kept - self.kept)
 
+    def begin_again(self, rule: Rule, now: float) -> None:
+        """Quite other limits hold from now on: turns that were given out by the old ones mean nothing any more."""
+        self.held, self.refused = Places(), Places()
+        if rule.rate:
+            self.free_at = min(self.free_at, now + 1 / rule.rate)
+
     def speed(self, rule: Rule) -> float:
         """Messages a second that this lane can probably send."""
         by_connections = rule.connections * self.beside / max(self.kept, 0.001)

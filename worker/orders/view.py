@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 import structlog
 
@@ -10,7 +11,7 @@ from mta.lane import Lane
 from mta.traffic.rule import Rule
 from worker.orders import OrderBook
 from worker.orders.order import Cancellation, Override, Suspension, overridden
-from worker.orders.standing import Standing
+from worker.orders.standing import LONGEST, Standing
 
 _log = structlog.get_logger("worker.orders")
 
@@ -81,7 +82,7 @@ class Orders:
         found = self.suspension(lane, domain)
         if found is None:
             return None
-        return float("inf") if found.until is None else found.until
+        return inf if found.until is None else found.until
 
     def in_force(self, rule: Rule, lane: Lane) -> Rule:
         """The rule with the limits that an operator has ordered for this lane; the same object for the same rule."""
@@ -96,6 +97,13 @@ class Orders:
             # What the key is made of is kept with it, so that no id can come to mean something else.
             known = self._fixed[key] = rule, override, overridden(rule, override.limits)
         return known[2]
+
+    def horizon(self, lane: Lane) -> float:
+        """Until when a wait may last that was reckoned by the limits in force: a ticket cannot be called back once other
+        limits hold. Without an override it is infinity."""
+        now = self._clock()
+        override = self._standing.override(lane, now)
+        return inf if override is None else min(override.until, now + LONGEST)
 
     def cancelled(self, delivery_id: str) -> bool:
         return delivery_id in self._standing.cancelled

@@ -465,3 +465,46 @@ async def test_what_was_written_is_there_after_closing_and_opening(store: Store)
     await log.open()
     [claim] = await log.claim([ticket(job, 1)], NOW + 60)
     assert isinstance(claim, Taken)
+
+
+async def test_the_unsettled_jobs_of_a_delivery_are_had_whatever_their_tickets_wait_for(log: DeliveryLog) -> None:
+    waiting, held, in_hand, done = (face(delivery_id="off") for _ in range(4))
+    elsewhere = face(delivery_id="on")
+    await log.claim([ticket(job) for job in (waiting, held, in_hand, done, elsewhere)], NOW)
+    await log.record([delayed(waiting, NOW + 5000), sent(done)])
+    await log.release([(held.job_id, 0), (elsewhere.job_id, 0)])
+    states = await log.unsettled(["off", "never heard of"], 10)
+    assert {state.face.job_id: state.seq for state in states} == {waiting.job_id: 1, held.job_id: 0}
+    assert await log.unsettled(["off"], 10) == []  # they are ours now
+    assert await log.unsettled([], 10) == []
+    assert isinstance((await log.claim([ticket(waiting, 1)], NOW + 6000))[0], Elsewhere)
+
+
+async def test_no_more_unsettled_jobs_are_taken_than_asked_for(log: DeliveryLog) -> None:
+    jobs = [face(delivery_id="off") for _ in range(5)]
+    await log.claim([ticket(job) for job in jobs], NOW)
+    await log.release([(job.job_id, 0) for job in jobs])
+    first, rest = await log.unsettled(["off"], 3), await log.unsettled(["off"], 10)
+    assert (len(first), len(rest)) == (3, 2)
+    assert {state.face.job_id for state in [*first, *rest]} == {job.job_id for job in jobs}
+
+
+async def test_a_job_cancelled_without_its_ticket_is_published_by_somebody_and_its_ticket_finds_it_settled(
+    store: Store,
+) -> None:
+    doomed = await store.doomed_worker()
+    intended = face(delivery_id="off")
+    await doomed.claim([ticket(intended)], NOW)
+    await doomed.intend([(intended.job_id, 1)])
+    await store.die(doomed)
+    log = await store.worker()
+    [state] = await log.unsettled(["off"], 10)
+    assert (state.doubtful, state.attempt) == (True, 1)
+    outcome = sent(intended, final="cancelled")
+    assert await log.record([outcome]) == {intended.job_id}
+    await log.close()
+    heir = await store.worker()
+    assert await heir.unpublished(10) == [outcome.event]
+    [claim] = await heir.claim([ticket(intended)], NOW)
+    assert isinstance(claim, Settled)
+    assert claim.state.doubtful

@@ -3,23 +3,28 @@
 import dataclasses
 
 from feedback.event import encode
+from feedback.log import MAX_VALIDITY
 from feedback.writer import Writer
-from tests.fakes import FakeLog, FakeQueue, Journal
-from tests.samples import NOW, STATE
+from tests.fakes import FakeLog, FakeOrders, FakeQueue, Journal
+from tests.samples import FACE, NOW, STATE
+from worker.orders.order import Cancellation, Order
+from worker.orders.view import Orders
 from worker.outage import Outage
 from worker.settlement import Grouping, Settlement
 from worker.sweep import Sweep
 
 
-def sweep(log: FakeLog, queue: FakeQueue) -> Sweep:
-    outage, writer = Outage(), Writer("w", str)
-    return Sweep(log, Settlement(log, queue, writer, outage, Grouping(linger=0.0)), writer, outage, lambda: NOW)
+async def sweep(log: FakeLog, queue: FakeQueue, *given: Order) -> Sweep:
+    outage, writer, clock = Outage(), Writer("w", str), lambda: NOW
+    orders = Orders(FakeOrders(list(given)), clock)
+    await orders.open()
+    return Sweep(log, Settlement(log, queue, writer, outage, Grouping(linger=0.0)), writer, outage, clock, orders)
 
 
 async def test_an_expired_job_is_recorded_then_published_then_marked() -> None:
     journal = Journal()
     log, queue = FakeLog(journal, expired=[dataclasses.replace(STATE, seq=3)]), FakeQueue(journal)
-    await sweep(log, queue).once()
+    await (await sweep(log, queue)).once()
     assert journal.calls == ["unpublished", "due", "record", "publish", "published", "due"]
     [event] = queue.events
     assert (event.event_id, event.cause, event.final) == ("j/4", "expired", True)
@@ -27,19 +32,61 @@ async def test_an_expired_job_is_recorded_then_published_then_marked() -> None:
 
 async def test_a_job_that_expires_before_anybody_heard_of_it_is_reported_as_accepted_too() -> None:
     log, queue = FakeLog(expired=[STATE]), FakeQueue()
-    await sweep(log, queue).once()
+    await (await sweep(log, queue)).once()
     assert [event.event for event in queue.events] == ["accepted", "failed"]
 
 
 async def test_a_job_that_another_worker_settled_meanwhile_is_left_alone() -> None:
     log, queue = FakeLog(expired=[dataclasses.replace(STATE, seq=1)], lost={"j"}), FakeQueue()
-    await sweep(log, queue).once()
+    await (await sweep(log, queue)).once()
     assert queue.events == []
 
 
 async def test_what_a_dead_worker_recorded_and_did_not_publish_is_published() -> None:
     event = Writer("w", str).expired(STATE, NOW)
     log, queue = FakeLog(left=[encode(event)]), FakeQueue()
-    await sweep(log, queue).once()
+    await (await sweep(log, queue)).once()
     assert queue.events == [event]
     assert "published" in log.journal.calls
+
+
+CALLED_OFF = Cancellation(delivery_id="d", since=NOW - 1, by="ann@ops")
+
+
+async def test_the_jobs_of_a_cancelled_delivery_are_settled_though_their_tickets_wait() -> None:
+    other = dataclasses.replace(STATE, face=dataclasses.replace(FACE, job_id="k", delivery_id="another"))
+    log, queue = FakeLog(open_jobs=[dataclasses.replace(STATE, seq=2), other]), FakeQueue()
+    await (await sweep(log, queue, CALLED_OFF)).once()
+    assert log.journal.calls == ["unpublished", "due", "unsettled", "record", "published", "due", "unsettled"]
+    [event] = queue.events
+    assert (event.event_id, event.event, event.log_status, event.final) == ("j/3", "cancelled", "cancelled", True)
+    assert (event.in_doubt, event.cause, event.qualification) == (False, None, None)
+    assert [outcome.final for outcome in log.outcomes] == ["cancelled"]
+    assert log.open_jobs == [other]
+
+
+async def test_a_cancelled_job_that_the_receiver_may_have_taken_says_so() -> None:
+    log, queue = FakeLog(open_jobs=[dataclasses.replace(STATE, seq=2, doubtful=True)]), FakeQueue()
+    await (await sweep(log, queue, CALLED_OFF)).once()
+    assert [event.in_doubt for event in queue.events] == [True]
+    assert [outcome.doubtful for outcome in log.outcomes] == [True]
+
+
+async def test_expiry_stays_on_time_between_the_batches_of_a_cancelled_delivery() -> None:
+    states = [
+        dataclasses.replace(STATE, seq=1, face=dataclasses.replace(FACE, job_id=f"j{number}")) for number in range(501)
+    ]
+    log, queue = FakeLog(open_jobs=states), FakeQueue()
+    await (await sweep(log, queue, CALLED_OFF)).once()
+    assert [call for call in log.journal.calls if call in ("due", "unsettled")] == ["due", "unsettled"] * 2 + [
+        "due",
+        "unsettled",
+    ]
+    assert len(queue.events) == 501
+
+
+async def test_a_delivery_cancelled_longer_ago_than_any_job_lives_is_no_longer_looked_for() -> None:
+    log = FakeLog(open_jobs=[STATE])
+    old = dataclasses.replace(CALLED_OFF, since=NOW - MAX_VALIDITY - 1)
+    await (await sweep(log, FakeQueue(), old)).once()
+    assert "unsettled" not in log.journal.calls

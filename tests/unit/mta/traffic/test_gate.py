@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from mta.attempt import Phase
 from mta.lane import Lane, Source
 from mta.traffic.gate import StaticGate
 from mta.traffic.permit import Gate, Held, Permit
@@ -238,3 +239,31 @@ async def test_idle_lanes_are_forgotten() -> None:
         lane = Lane(LANE.source, f"site{number}")
         doors.settle(await permit(doors, lane=lane), delivered())
     assert len(doors._lines) <= 4096
+
+
+@virtual
+async def test_limits_that_an_operator_fixed_hold_at_once_and_the_old_ones_again_when_they_end() -> None:
+    slow = replace(RULE, rate=1 / 60, connections=100)
+    fixed = replace(slow, rate=10.0, fixed=True)
+    doors = gate()
+    await permit(doors, slow)
+    first = await ask(doors, slow)
+    assert isinstance(first, Held)
+    assert first.until == EPOCH + now() + 60
+    began = now()
+    for _ in range(5):
+        assert isinstance(await ask(doors, fixed, patience=1.0), Permit)
+    assert now() - began < 0.6
+    for _ in range(200):
+        await ask(doors, fixed)
+    held = await ask(doors, slow)
+    assert isinstance(held, Held)
+    assert held.until <= EPOCH + now() + 120, "the places of the fixed limits are not kept"
+
+
+@virtual
+async def test_no_refusal_moves_limits_that_an_operator_fixed() -> None:
+    doors, fixed = gate(), replace(RULE, connections=4, rate=100.0, fixed=True)
+    given = await permit(doors, fixed)
+    doors.settle(given, refused(421, "4.7.0 Too many connections", Phase.BANNER))
+    assert (await permit(doors, fixed)).rule.connections == 4
