@@ -19,6 +19,7 @@ class _Known:
     plain_until: float = 0.0
     most: int = 0
     most_until: float = 0.0
+    hung_up_after: int = 0
 
 
 class Hosts:
@@ -53,10 +54,13 @@ class Hosts:
         known = self._known.get(host)
         return known is not None and now < known.plain_until
 
-    def closed_after(self, host: Host, messages: int, now: float) -> None:
-        """It said 421 to the message after so many on one connection."""
+    def closed_after(self, host: Host, messages: int, now: float, *, said: bool = True) -> None:
+        """It closed a connection after so many messages: with a 421 to the next one or, not `said`, without a word. The
+        latter may have had other reasons: it is believed when the number is the same twice running."""
         known = self._note(host)
-        known.most, known.most_until = messages, now + _LEARNT
+        if said or known.hung_up_after == messages:
+            known.most, known.most_until = messages, now + _LEARNT
+        known.hung_up_after = messages
 
     def most(self, host: Host, now: float) -> int | None:
         """The messages it takes on one connection, as far as is known."""

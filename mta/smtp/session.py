@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mta.attempt import Path, Phase
+from mta.attempt import Delivered, Path, Refused
 from mta.routing.route import Host, Login
 from mta.smtp import Intend, Offers
 from mta.smtp.ended import Ended
@@ -29,6 +29,7 @@ class Session:
     its final dot."""
 
     __slots__ = (
+        "aged",
         "banner_time",
         "done",
         "dots",
@@ -57,6 +58,7 @@ class Session:
         self.done = 0  # mails that the server gave its verdict on
         self.lent = 0  # mails it is lent to now
         self.dots = 0  # of them, those that wait for the answer to their final dot
+        self.aged = False  # older than its rule wants connections to be
         self.spoilt = False  # somebody left in the middle of a mail
         self.idle_since = 0.0
         self.followed: Callable[[Session], None] = _nobody
@@ -84,14 +86,12 @@ class Session:
         content = await letter.content(self.offers)
         if isinstance(content, Ended):
             return content
-        if hindrance := letter.mail.hindrance():
-            return Ended(Phase.MAIL, hindrance)
         transaction = Transaction(self, letter.mail, content, timeouts)
         finished = False
         try:
             ended = await transaction.run(intend)
             finished = True
-            self.done += not ended.untouched
+            self.done += isinstance(ended.ending, Delivered | Refused) and not ended.untouched
             return ended
         finally:
             self.spoilt = self.spoilt or not finished

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Obliging:
-    """`limit`: messages of one connection, then 421; `gate`: final dots are answered only while it is set."""
+    """`limit`: messages of one connection, then 421, or the end without a word if `mute`; `gate`: final dots are answered
+    only while it is set."""
 
     pipelining: bool = True
     limit: int = 1_000_000
+    mute: bool = False
     open: int = 0
     most_open: int = 0
     connections: int = 0
@@ -63,7 +65,7 @@ class Obliging:
                 case "EHLO":
                     writer.write(b"250-mx\r\n250 PIPELINING\r\n" if self.pipelining else b"250 mx\r\n")
                 case "MAIL" if messages >= self.limit:
-                    writer.write(b"421 4.7.0 That is enough\r\n")
+                    writer.write(b"" if self.mute else b"421 4.7.0 That is enough\r\n")
                     return
                 case "RCPT":
                     recipient = line.removeprefix("RCPT TO:<").removesuffix(">")

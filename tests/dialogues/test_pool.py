@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any
 
 import pytest
 
@@ -19,11 +21,30 @@ from mta.smtp.pool import Pool
 from mta.traffic.rule import Rule, Timeouts, TlsPolicy
 from tests.dialogues.obliging import Obliging
 from tests.dialogues.script import Certificates, Scripted, sockets
+from tests.virtual import VirtualLoop
 
 SOURCE = Source(pool="default", helo="client.example")
 RULE = Rule(name="test", connections=2, timeouts=Timeouts(connect=5.0))
 MESSAGE = b"Subject: x\r\n\r\nx\r\n"
 CERTIFICATES = Certificates()
+
+
+class LeapingLoop(VirtualLoop):
+    """Real sockets in virtual time: it leaps only when no socket has had anything to say for a moment."""
+
+    def _run_once(self) -> None:
+        if not self._ready:  # type: ignore[attr-defined]
+            self._process_events(self._selector.select(0.02))  # type: ignore[attr-defined]
+        super()._run_once()
+
+
+def leaping(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @wraps(test)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+            runner.run(test())
+
+    return run
 
 
 async def yes() -> bool:
@@ -122,6 +143,58 @@ async def test_messages_per_connection_are_learnt_from_the_servers_421() -> None
         await sending.pool.close()
     assert server.connections == 4
     assert sum(command.startswith("MAIL") for command in server.commands) == 13  # once it was told
+
+
+async def test_messages_per_connection_are_learnt_from_a_server_that_closes_without_a_word() -> None:
+    async with Obliging(limit=3, mute=True) as server:
+        sending = Sending((host(server),), rule=Rule(name="test", connections=1))
+        assert delivered(await sending.send_all(15))
+        await sending.pool.close()
+    assert server.connections == 5
+    assert sum(command.startswith("MAIL") for command in server.commands) == 17  # it is believed at the second time
+
+
+async def test_each_attempt_says_which_message_on_its_connection_it_was() -> None:
+    async with Obliging(limit=3) as server:
+        sending = Sending((host(server),), rule=Rule(name="test", connections=1))
+        assert [(await sending.send()).nth for _ in range(7)] == [1, 2, 3, 1, 2, 3, 1]
+        await sending.pool.close()
+
+
+AGEING = Rule(name="test", connections=1, connection_age=300.0, timeouts=Timeouts(idle=3600.0))
+
+
+@leaping
+async def test_an_idle_connection_is_closed_when_it_comes_of_age() -> None:
+    async with Obliging() as server:
+        sending = Sending((host(server),), rule=AGEING)
+        await sending.send()
+        await asyncio.sleep(200.0)
+        await sending.send()
+        assert (server.open, server.connections) == (1, 1)
+        await asyncio.sleep(101.0)
+        assert (server.open, server.commands[-1]) == (0, "QUIT")
+        assert (await sending.send()).nth == 1
+        await sending.pool.close()
+    assert server.connections == 2
+
+
+@leaping
+async def test_a_connection_that_comes_of_age_ends_the_mails_it_has_and_takes_no_other() -> None:
+    async with Obliging() as server:
+        sending = Sending((host(server),), rule=AGEING)
+        server.gate.clear()
+        first = asyncio.create_task(sending.send("r1@example.net"))
+        await server.dots.acquire()
+        await asyncio.sleep(301.0)
+        second = asyncio.create_task(sending.send("r2@example.net"))
+        await asyncio.sleep(1.0)
+        assert server.commands.count("DATA") == 1
+        server.gate.set()
+        assert delivered([await first, await second])
+        await sending.pool.close()
+    assert server.connections == 2
+    assert server.most_open == 1
 
 
 async def test_an_idle_session_gives_way_to_one_to_another_host() -> None:

@@ -64,6 +64,15 @@ def test_the_messages_a_host_takes_are_learnt_for_an_hour() -> None:
     assert hosts.most(B, 0.0) is None
 
 
+def test_a_host_that_closes_without_a_word_is_believed_when_it_does_so_again_at_the_same_number() -> None:
+    hosts = Hosts()
+    found = []
+    for messages in (20, 7, 20, 20):
+        hosts.closed_after(A, messages, 0.0, said=False)
+        found.append(hosts.most(A, 0.0))
+    assert found == [None, None, None, 20]
+
+
 def test_memory_is_bounded_and_keeps_the_hosts_met_last() -> None:
     hosts = Hosts()
     for number in range(10_001):

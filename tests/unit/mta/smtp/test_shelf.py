@@ -211,3 +211,13 @@ def test_what_was_idle_too_long_is_taken_out() -> None:
     assert shelf.expired(4.0) == [old]
     assert shelf.idle == [young]
     assert shelf.leaving == 1
+
+
+def test_a_session_that_retires_is_closed_at_once_if_it_is_idle_and_otherwise_when_it_is_given_back() -> None:
+    shelf = Shelf()
+    busy, spare = opened(shelf, Stand()), opened(shelf, Stand())
+    shelf.give_back(spare, rule(2))
+    assert shelf.retire(spare) == [spare]
+    assert shelf.retire(busy) == []
+    busy.most = 0
+    assert shelf.give_back(busy, rule(2)) == [busy]

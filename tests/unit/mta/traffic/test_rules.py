@@ -32,6 +32,7 @@ name = "google"
 mx = ["*.google.com"]
 connections = 7
 messages_per_connection = 3
+connection_age = "2m"
 rate = "600/min"
 tls = "mta-sts"
 connect_timeout = "20s"
@@ -49,6 +50,7 @@ idle_timeout = "2s"
 def test_every_key_of_a_rule_reaches_its_place() -> None:
     rule = rules(FULL).match(route("aspmx.l.google.com"))
     assert (rule.name, rule.connections, rule.messages_per_connection, rule.rate) == ("google", 7, 3, 10.0)
+    assert rule.connection_age == 120.0
     assert rule.tls is TlsPolicy.MTA_STS
     assert (rule.timeouts.connect, rule.timeouts.data, rule.timeouts.idle, rule.timeouts.dot) == (20, 300, 2, 600)
     assert (rule.reactions[0].lasts, rule.reactions[0].after) == (1800, (2, 3600))
