@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mta.attempt import Delivered, Path, Refused
+from mta.attempt import Delivered, Path, Phase, Refused
 from mta.routing.route import Host, Login
 from mta.smtp import Intend, Offers
 from mta.smtp.ended import Ended
@@ -86,6 +86,8 @@ class Session:
         content = await letter.content(self.offers)
         if isinstance(content, Ended):
             return content
+        if hindrance := letter.mail.hindrance():
+            return Ended(Phase.MAIL, hindrance)
         transaction = Transaction(self, letter.mail, content, timeouts)
         finished = False
         try:
