@@ -1,6 +1,7 @@
 """What an operator may order: a suspension, an override of limits, the cancellation of a delivery, and the end of the first
 two. Pure values. Times are POSIX seconds; `by` is `user@host`, `why` is for people."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -69,6 +70,19 @@ class Ending:
 
 
 Order = Suspension | Override | Cancellation | Ending
+
+
+def endings(orders: Iterable[Order], matter: Matter, target: str, pool: str | None) -> list[Suspension | Override]:
+    """Those of the orders in force that end when `target` is resumed, or its override ended: the one for `pool`, or without
+    a pool those for every pool."""
+    kind = Suspension if matter == "suspension" else Override
+    return [o for o in orders if isinstance(o, kind) and o.target == target and (pool is None or o.pool == pool)]
+
+
+def ending(order: Suspension | Override, since: float, by: str, why: str = "") -> Ending:
+    """The end of an order."""
+    matter: Matter = "suspension" if isinstance(order, Suspension) else "override"
+    return Ending(matter=matter, target=order.target, pool=order.pool, since=since, by=by, why=why)
 
 
 def overridden(rule: Rule, limits: Limits) -> Rule:
