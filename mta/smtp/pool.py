@@ -41,6 +41,15 @@ class _Way(NamedTuple):
     need: Need
 
 
+class _Tried(NamedTuple):
+    """How the last try ended, and the facts of it that go into the attempt (which see)."""
+
+    ended: Ended
+    path: Path
+    banner_time: float | None = None
+    nth: int | None = None
+
+
 class Pool:
     """`Relay` over kept sessions. `clock` gives POSIX time; `securities` says what a TLS policy means for a host."""
 
@@ -66,7 +75,7 @@ class Pool:
             shelf = self._shelves[lane] = Shelf()
             self._sweep_later(lane, rule.timeouts.idle, rule.timeouts.idle)
         way = _Way(lane, shelf, route, rule, _need(route, rule))
-        ended, path, banner_time = await self._try_hosts(way, Letter(mail), intend)
+        ended, path, banner_time, nth = await self._try_hosts(way, Letter(mail), intend)
         return Attempt(
             phase=ended.phase,
             ending=ended.ending,
@@ -75,6 +84,7 @@ class Pool:
             duration=monotonic() - started,
             banner_time=banner_time,
             dot_time=ended.dot_time,
+            nth=nth,
         )
 
     async def close(self) -> None:
@@ -90,32 +100,34 @@ class Pool:
         if self._leaving:
             await asyncio.wait([session.wire.closed for session in self._leaving])
 
-    async def _try_hosts(self, way: _Way, letter: Letter, intend: Intend) -> tuple[Ended, Path, float | None]:
+    async def _try_hosts(self, way: _Way, letter: Letter, intend: Intend) -> _Tried:
         """Host after host while nothing is said about the mail; how the last one ended."""
         hosts = self._hosts.in_order(way.route.hosts, monotonic())[:_MAX_HOSTS]
-        ended, path, banner_time, lost = _NO_HOST, Path(site=way.lane.site), None, 0
+        tried, lost = _Tried(_NO_HOST, Path(site=way.lane.site)), 0
         told: Session | None = None  # the one that said 421 when this mail came
         while hosts:
             found = await self._session(way, Wish(hosts, way.need, way.rule, alone=lost >= _MAX_LOST), letter)
             if isinstance(found, Closing):
-                return _SHUTDOWN, path, None
+                return _Tried(_SHUTDOWN, tried.path)
             if isinstance(found, Undialled):
-                ended, path, banner_time, host = found.ended, found.path, None, hosts[0]
+                tried, host = _Tried(found.ended, found.path), hosts[0]
             else:
-                host, path, banner_time, found.banner_time = found.host, found.path, found.banner_time, None
-                kept = found.messages > 1
+                host, nth, banner_time, found.banner_time = found.host, found.messages, found.banner_time, None
                 ended = await self._transact(way, found, letter, intend)
-                if ended.untouched and kept:
+                tried = _Tried(ended, found.path, banner_time, nth)
+                if ended.untouched and nth > 1:
                     lost += 1  # the server had hung up in the meantime: no attempt yet
                     told = found if ended.closing else told
+                    if not ended.closing and found.done == nth - 1:
+                        self._hosts.closed_after(host, found.done, monotonic(), said=False)
                     continue
-                if told is not None and told.host == found.host and not ended.closing:
+                if told is not None and told.host == host and not ended.closing:
                     # It takes mail, so it was about the connection.
-                    self._hosts.closed_after(told.host, max(told.done, 1), monotonic())
-            if not ended.elsewhere:
+                    self._hosts.closed_after(host, max(told.done, 1), monotonic())
+            if not tried.ended.elsewhere:
                 break
             hosts = tuple(other for other in hosts if other != host)
-        return ended, path, banner_time
+        return tried
 
     async def _transact(self, way: _Way, session: Session, letter: Letter, intend: Intend) -> Ended:
         try:
@@ -126,7 +138,9 @@ class Pool:
     def _give_back(self, way: _Way, session: Session) -> None:
         most = self._hosts.most(session.host, monotonic())
         limit = way.rule.messages_per_connection
-        session.most = 0 if self._closed else limit if most is None else min(most, limit)
+        if self._closed or session.aged:
+            limit = 0
+        session.most = limit if most is None else min(most, limit)
         session.idle_since = monotonic()
         shelf = way.shelf
         self._part(way.lane, shelf, shelf.give_back(session, way.rule))
@@ -155,6 +169,7 @@ class Pool:
             result.followed = partial(self._followed, way.lane, shelf)
             shelf.add(result)
             shelf.offers = result.offers
+            self._age_later(way, result)
         else:
             self._part(way.lane, shelf, shelf.answer())
 
@@ -197,6 +212,15 @@ class Pool:
         shelf.leaving -= 1
         if shelf.waiting:
             self._part(lane, shelf, shelf.answer())
+
+    def _age_later(self, way: _Way, session: Session) -> None:
+        timer = asyncio.get_running_loop().call_later(way.rule.connection_age, self._aged, way.lane, way.shelf, session)
+        session.wire.closed.add_done_callback(lambda _: timer.cancel())
+
+    def _aged(self, lane: Lane, shelf: Shelf, session: Session) -> None:
+        """It carries no other mail than those it has."""
+        session.aged, session.most = True, 0
+        self._part(lane, shelf, shelf.retire(session))
 
     def _sweep_later(self, lane: Lane, delay: float, patience: float) -> None:
         self._sweeps[lane] = asyncio.get_running_loop().call_later(delay, self._sweep, lane, patience)

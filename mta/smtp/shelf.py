@@ -35,7 +35,7 @@ Leave = Session | Host | Closing
 
 @dataclass(slots=True, eq=False)
 class Shelf:
-    """One lane's. Sessions returned by `ask`, `answer` and `give_back` are to be closed by the caller, who then tells
+    """One lane's. Sessions returned by `answer`, `give_back` and their like are to be closed by the caller, who then tells
     `closed` when each socket is."""
 
     idle: list[Session] = field(default_factory=list)  # the longest idle first
@@ -103,6 +103,10 @@ class Shelf:
         """Whether a session may be followed has changed."""
         if session.follows and session not in self.ahead:
             self.ahead.append(session)
+
+    def retire(self, session: Session) -> list[Session]:
+        """It is to be lent to nobody any more: close it if it is idle; otherwise it ends when it is given back."""
+        return self._closing(session) if session in self.idle else []
 
     def expired(self, since: float) -> list[Session]:
         """Take out what has been idle since then, or has died."""

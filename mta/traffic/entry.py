@@ -61,6 +61,7 @@ class _Rule(_Entry):
     site: Globs = ()
     connections: int = Field(default=10, ge=1, strict=True)
     messages_per_connection: int = Field(default=100, ge=1, strict=True)
+    connection_age: Duration = 300.0
     rate: Rate | None = None
     tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
     ip: Family = Family.ANY
@@ -90,6 +91,7 @@ class _Rule(_Entry):
             name=self.name,
             connections=self.connections,
             messages_per_connection=self.messages_per_connection,
+            connection_age=self.connection_age,
             rate=self.rate,
             tls=self.tls,
             ip=self.ip,

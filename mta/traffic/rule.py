@@ -60,11 +60,13 @@ class Reaction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The ceilings of a lane. `rate` is in messages a second (None: no ceiling); limits are per egress source and
-    hold over all workers. `fixed`: an operator has ordered just these; nothing that is learnt moves them."""
+    hold over all workers. A connection older than `connection_age` (seconds) takes no further message. `fixed`: an
+    operator has ordered just these; nothing that is learnt moves them."""
 
     name: str
     connections: int = 10
     messages_per_connection: int = 100
+    connection_age: float = 300.0
     rate: float | None = None
     tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
     ip: Family = Family.ANY
