@@ -1,9 +1,14 @@
 """The storm breaker: an outage is called one, a bad list is not."""
 
 import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from feedback.qualification import Code, Qualification, Reason, Type, Verdict
-from feedback.qualifier.storm import Breaker, Weather, observed, softened
+from feedback.qualifier.storm import Breaker, Counts, Weather, gathered, observed, softened
 
 BREAKER = Breaker()
 HARD = Verdict(
@@ -36,7 +41,44 @@ def test_an_ordinary_share_of_bad_addresses_stays_hard() -> None:
 def test_an_outage_that_calls_everything_dead_stops_being_hard_within_a_minute_of_it() -> None:
     weather, reported = sent(known_site(), 3600, 1.0, 5000.0)
     assert weather.stormy_since is not None
-    assert reported < 200
+    assert reported < 60
+
+
+@pytest.mark.parametrize("every", [0.001, 0.01, 0.1, 10.0, 60.0])
+def test_how_many_good_addresses_an_outage_takes_does_not_depend_on_how_much_is_sent(every: float) -> None:
+    usual = sent(Weather(), 5000, 0.01, 0.0, every)[0]
+    weather, reported = sent(usual, 300, 1.0, 5000 * every, every)
+    assert weather.stormy_since is not None
+    assert reported < 60
+
+
+def test_an_outage_that_calls_half_of_them_dead_is_seen_too() -> None:
+    weather, reported = sent(known_site(), 1000, 0.5, 5000.0)
+    assert weather.stormy_since is not None
+    assert reported < 120
+
+
+def test_counts_of_several_workers_are_a_storm_where_each_alone_is_none() -> None:
+    weather = known_site()
+    for second in range(3):
+        assert weather.stormy_since is None
+        weather = gathered(weather, Counts(20, 20), 5000.0 + second, BREAKER)
+    assert weather.stormy_since is not None
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0, 1)), min_size=1, max_size=8))
+def test_several_attempts_at_once_weigh_as_much_as_one_by_one(batches: list[tuple[int, float]]) -> None:
+    at_once = one_by_one = Weather(Counts(100, 1), Counts(450, 5), Counts(5000, 50), 5000.0)
+    for number, share in batches:
+        hard = round(number * share)
+        at_once = gathered(at_once, Counts(number, hard), 5000.0, replace(BREAKER, least=1e9))
+        for place in range(number):
+            one_by_one = gathered(one_by_one, Counts(1, place < hard), 5000.0, replace(BREAKER, least=1e9))
+    assert at_once.recent == one_by_one.recent
+    assert at_once.usual == one_by_one.usual
+    assert at_once.latest.attempts == pytest.approx(one_by_one.latest.attempts)
+    assert at_once.latest.hard == pytest.approx(one_by_one.latest.hard, abs=10)
 
 
 def test_an_outage_at_a_slow_site_is_seen_too() -> None:
@@ -105,4 +147,4 @@ def test_what_is_soft_anyway_is_left_alone_in_a_storm() -> None:
 def test_a_clock_that_goes_back_does_no_harm() -> None:
     weather = observed(known_site(), None, 10.0, BREAKER)
     assert weather.at >= 10.0
-    assert observed(weather, HARD, 9000.0, BREAKER).attempts > 0
+    assert observed(weather, HARD, 9000.0, BREAKER).recent.attempts > 0
