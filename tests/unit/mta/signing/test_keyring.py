@@ -179,3 +179,20 @@ async def test_without_keys_nothing_is_signed(tmp_path: Path) -> None:
     signer = Signer(Keyring([]))
     assert await signer.sign(b"From: a@example.com\r\n\r\n", (), 1.0) == b"From: a@example.com\r\n\r\n"
     signer.close()
+
+
+async def test_who_has_gone_holds_up_nobody_and_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
+    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
+    found = signer.choose("example.com", (), 0.0)
+    assert not isinstance(found, NoKey)
+    mail = b"From: a@example.com\r\n\r\n"
+    asked = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(5)]
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    asked[2].cancel()
+    assert [len(octets) for octets in await asyncio.gather(asked[1], asked[3], asked[4])] == [len(await asked[1])] * 3
+    late = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(3)]
+    await asyncio.sleep(0)
+    signer.close()
+    ends = await asyncio.gather(*late, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ends] == [False, True, True]
