@@ -66,16 +66,25 @@ class Sweep:
         return await self._log.unsettled(deliveries, _BATCH) if deliveries else []
 
     async def _settle(self, states: Sequence[State], write: Callable[[State, float], Event], final: str) -> None:
+        """Settle what was just taken into our hands: nobody else will, so each step is repeated until it is done.
+
+        What a job's last worker reported may not be out, and the log keeps the newest event only: so the one before goes
+        out, perhaps again, before it is written over.
+        """
+        await self._published([self._newest(state) for state in states if not state.told])
         now = self._clock()
         outcomes = [_outcome(state, write(state, now), final) for state in states]
-        written = await self._log.record(outcomes)
+        written = await self._outage.outlast(lambda: self._log.record(outcomes))
         _log.info("swept", final=final, jobs=len(written))
-        # A dead worker may have left them before anybody heard that they were accepted.
-        accepted = [encode(self._writer.accepted(state)) for state in states if state.seq == 0]
-        settled = [outcome.event for outcome in outcomes if outcome.job_id in written]
-        for confirmation in [self._settlement.publish(event) for event in (*accepted, *settled)]:
+        await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])
+        await self._outage.outlast(lambda: self._log.published(sorted(written)))
+
+    def _newest(self, state: State) -> bytes:
+        return state.last_event or encode(self._writer.accepted(state))
+
+    async def _published(self, events: Sequence[bytes]) -> None:
+        for confirmation in [self._settlement.publish(event) for event in events]:
             await confirmation
-        await self._log.published(sorted(written))
 
     async def _forget(self, remember: float) -> None:
         """A batch a sweep: what is left goes with the next ones."""

@@ -50,6 +50,7 @@ class State:
 
     `doubtful`: from some moment on the receiver may have taken a message without our knowing; it stays true.
     `resent`: its one doubtful repeat has been spent. `last_event` is the newest event as JSON, None before the first outcome.
+    `told`: that event, or `accepted` before it, is known to be out.
     """
 
     face: Face
@@ -60,6 +61,7 @@ class State:
     doubtful: bool
     resent: bool
     last_event: bytes | None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ def state(row: Row) -> State:
         doubtful=bool(row.doubtful),
         resent=bool(row.resent),
         last_event=row.event,
+        told=bool(row.parked or (row.seq == 0 and row.announced)),
     )
 
 

@@ -7,6 +7,7 @@ from feedback.log import MAX_VALIDITY
 from feedback.writer import Writer
 from tests.fakes import FakeLog, FakeOrders, FakeQueue, Journal
 from tests.samples import FACE, NOW, STATE
+from tests.virtual import virtual
 from worker.orders.order import Cancellation, Order
 from worker.orders.view import Orders
 from worker.outage import Outage
@@ -21,9 +22,12 @@ async def sweep(log: FakeLog, queue: FakeQueue, *given: Order) -> Sweep:
     return Sweep(log, Settlement(log, queue, writer, outage, Grouping(linger=0.0)), writer, outage, clock, orders)
 
 
+TOLD = dataclasses.replace(STATE, told=True)
+
+
 async def test_an_expired_job_is_recorded_then_published_then_marked() -> None:
     journal = Journal()
-    log, queue = FakeLog(journal, expired=[dataclasses.replace(STATE, seq=3)]), FakeQueue(journal)
+    log, queue = FakeLog(journal, expired=[dataclasses.replace(TOLD, seq=3)]), FakeQueue(journal)
     await (await sweep(log, queue)).once()
     assert journal.calls == ["unpublished", "due", "record", "publish", "published", "due"]
     [event] = queue.events
@@ -36,8 +40,27 @@ async def test_a_job_that_expires_before_anybody_heard_of_it_is_reported_as_acce
     assert [event.event for event in queue.events] == ["accepted", "failed"]
 
 
+async def test_what_its_last_worker_may_not_have_published_goes_out_before_it_is_written_over() -> None:
+    journal = Journal()
+    before = Writer("dead", str).expired(STATE, NOW)
+    state = dataclasses.replace(STATE, seq=1, last_event=encode(before))
+    log, queue = FakeLog(journal, expired=[state]), FakeQueue(journal)
+    await (await sweep(log, queue)).once()
+    assert journal.calls == ["unpublished", "due", "publish", "record", "publish", "published", "due"]
+    assert [event.event_id for event in queue.events] == [before.event_id, "j/2"]
+
+
+@virtual
+async def test_a_job_taken_is_settled_though_the_store_goes_away_in_between() -> None:
+    journal = Journal(failing={"record": 2, "published": 1})
+    log, queue = FakeLog(journal, expired=[dataclasses.replace(TOLD, seq=1)]), FakeQueue(journal)
+    await (await sweep(log, queue)).once()
+    assert [event.event_id for event in queue.events] == ["j/2"]
+    assert journal.calls[-2:] == ["published", "due"]
+
+
 async def test_a_job_that_another_worker_settled_meanwhile_is_left_alone() -> None:
-    log, queue = FakeLog(expired=[dataclasses.replace(STATE, seq=1)], lost={"j"}), FakeQueue()
+    log, queue = FakeLog(expired=[dataclasses.replace(TOLD, seq=1)], lost={"j"}), FakeQueue()
     await (await sweep(log, queue)).once()
     assert queue.events == []
 
@@ -55,7 +78,7 @@ CALLED_OFF = Cancellation(delivery_id="d", since=NOW - 1, by="ann@ops")
 
 async def test_the_jobs_of_a_cancelled_delivery_are_settled_though_their_tickets_wait() -> None:
     other = dataclasses.replace(STATE, face=dataclasses.replace(FACE, job_id="k", delivery_id="another"))
-    log, queue = FakeLog(open_jobs=[dataclasses.replace(STATE, seq=2), other]), FakeQueue()
+    log, queue = FakeLog(open_jobs=[dataclasses.replace(TOLD, seq=2), other]), FakeQueue()
     await (await sweep(log, queue, CALLED_OFF)).once()
     assert log.journal.calls == ["unpublished", "due", "unsettled", "record", "published", "due", "unsettled"]
     [event] = queue.events
@@ -66,7 +89,7 @@ async def test_the_jobs_of_a_cancelled_delivery_are_settled_though_their_tickets
 
 
 async def test_a_cancelled_job_that_the_receiver_may_have_taken_says_so() -> None:
-    log, queue = FakeLog(open_jobs=[dataclasses.replace(STATE, seq=2, doubtful=True)]), FakeQueue()
+    log, queue = FakeLog(open_jobs=[dataclasses.replace(TOLD, seq=2, doubtful=True)]), FakeQueue()
     await (await sweep(log, queue, CALLED_OFF)).once()
     assert [event.in_doubt for event in queue.events] == [True]
     assert [outcome.doubtful for outcome in log.outcomes] == [True]
@@ -74,7 +97,7 @@ async def test_a_cancelled_job_that_the_receiver_may_have_taken_says_so() -> Non
 
 async def test_expiry_stays_on_time_between_the_batches_of_a_cancelled_delivery() -> None:
     states = [
-        dataclasses.replace(STATE, seq=1, face=dataclasses.replace(FACE, job_id=f"j{number}")) for number in range(501)
+        dataclasses.replace(TOLD, seq=1, face=dataclasses.replace(FACE, job_id=f"j{number}")) for number in range(501)
     ]
     log, queue = FakeLog(open_jobs=states), FakeQueue()
     await (await sweep(log, queue, CALLED_OFF)).once()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from feedback.log import MAX_VALIDITY, Another, Candidate, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
-from feedback.log.row import Found, Row, answer, decide, read_face, validity, write_face
+from feedback.log.row import Found, Row, answer, decide, read_face, state, validity, write_face
 
 NOW = 1000.0
 FACE = Face(
@@ -122,3 +122,18 @@ def test_a_face_is_stored_as_it_is() -> None:
 
 def test_lone_surrogates_do_not_stop_a_face() -> None:
     assert read_face(write_face(replace(FACE, tenant="a\ud800b"))).tenant == "a?b"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (NEW, False),
+        (replace(NEW, announced=True), True),  # handed back, which waits for `accepted`
+        (replace(NEW, announced=True, seq=1), False),
+        (replace(NEW, seq=1, parked=True), True),  # parked after its event was confirmed
+    ],
+)
+def test_the_newest_event_is_known_to_be_out_once_something_that_waits_for_it_has_happened(
+    row: Row, told: bool
+) -> None:
+    assert state(row).told is told
