@@ -52,6 +52,8 @@ class Tally:
     why: str = ""
 
     def add(self, other: "Tally") -> None:
+        if other == _NOTHING:
+            return
         if self.too_fast:
             self.after += other.taken - other.after
         if other.taken or other.refused:
@@ -89,6 +91,9 @@ class Tally:
 
 
 _SUMS = [field.name for field in fields(Tally) if field.name not in ("used_up", "crowded_at", "asked", "why")]
+
+
+_NOTHING = Tally()
 
 
 def at_least(part: float, whole: float) -> float:

@@ -108,7 +108,7 @@ class Control(Protocol):
 
 
 class Engine:
-    """Runs one controller through one scenario."""
+    """Runs one controller through one scenario. `watch` is told each attempt that has ended: site, time, throttled."""
 
     def __init__(self, scenario: Scenario, control: Control, workers: int | None = None) -> None:
         self.scenario = scenario
@@ -116,6 +116,7 @@ class Engine:
         self.workers = workers or scenario.workers
         self.now = 0.0
         self.open = self.peak = 0
+        self.watch: Callable[[Place, float, bool], None] | None = None
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
         self._signals: dict[tuple[int, int], Signal] = {}
@@ -240,6 +241,8 @@ class Engine:
                 lane.idle.append(session)
         place.attempts += 1
         place.throttled += answer.throttled
+        if self.watch is not None:
+            self.watch(place, now, answer.throttled)
         asked = self.control.settled(lane, answer, self._signal(lane, answer), begun, nth, took)
         self._dispose(place, message, answer, asked)
         self.pull(lane)

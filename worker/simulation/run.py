@@ -28,13 +28,17 @@ UNKNOWN_SITE = Rule(name="any", connections=CEILING, messages_per_connection=100
 BUILT_IN = Rule(name="any", connections=10, messages_per_connection=100)
 
 Progress = Callable[[str, int], None]
+Watch = Callable[[str, Engine], None]
 
 
 def simulate(
-    scenario_text: str, controllers: Sequence[str] = ("adaptive",), progress: Progress = lambda name, settled: None
+    scenario_text: str,
+    controllers: Sequence[str] = ("adaptive",),
+    progress: Progress = lambda name, settled: None,
+    watch: Watch = lambda name, engine: None,
 ) -> list[dict[str, Any]]:
     """One object a controller, as `campaign-mta simulate --json` prints them. `progress` is told the controller's name
-    and the messages settled so far.
+    and the messages settled so far, `watch` each controller's engine before it runs.
 
     Raises:
         BadScenario: the scenario, or a controller's name, cannot be used; every fault named.
@@ -43,13 +47,14 @@ def simulate(
     unknown = [name for name in controllers if name not in CONTROLLERS]
     if unknown:
         raise BadScenario([f"controller: {name!r} is none of {', '.join(CONTROLLERS)}" for name in unknown])
-    return [outcome.as_json() for outcome in results(scenario, controllers, progress)]
+    return [outcome.as_json() for outcome in results(scenario, controllers, progress, watch)]
 
 
 def results(
     scenario: Scenario,
     controllers: Sequence[str],
     progress: Progress = lambda name, settled: None,
+    watch: Watch = lambda name, engine: None,
     remembered: dict[tuple[str, int], Pace] | None = None,
 ) -> list[Result]:
     """The figures of each controller. `remembered`: what the adaptive one learnt in earlier waves."""
@@ -59,6 +64,7 @@ def results(
     found = []
     for name in controllers:
         engine = Engine(scenario, controller(name, scenario, remembered))
+        watch(name, engine)
         engine.run(lambda settled, name=name: progress(name, settled))  # type: ignore[misc]
         found.append(result(name, engine, known))
     return found

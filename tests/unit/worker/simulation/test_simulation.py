@@ -17,7 +17,7 @@ from worker.simulation.scenario import read
 from worker.simulation.site import Entrance
 
 SCENARIOS = sorted((Path(__file__).parents[3] / "simulation").glob("*.toml"))
-LONG = {"river", "many"}  # the benchmark runs them
+LONG = {"river", "many", "multitude"}  # the benchmark runs them
 KEYS = {
     "messages",
     "delivered",
