@@ -17,7 +17,7 @@ from mta.routing.route import Host, Login
 from mta.routing.routes import Entry, Routes, parse_host
 from mta.routing.routing import Policy, Routing
 from mta.routing.securities import AsPublished
-from mta.routing.sts import PolicyBook
+from mta.routing.book import PolicyBook
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
