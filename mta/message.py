@@ -90,10 +90,11 @@ def draft(content: str | bytes, *, job_id: str, accepted_at: float) -> Draft | B
 
 def crlf(octets: bytes) -> bytes:
     """`octets` with every CR, LF and CRLF a CRLF, and one at the end: what a receiver cannot read in two ways."""
-    lines = octets.count(b"\n")
-    if octets.count(b"\r") != lines or octets.count(b"\r\n") != lines:
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-    return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+    lines = octets.replace(b"\r", b"") if b"\r" in octets else octets
+    whole = lines.replace(b"\n", b"\r\n")
+    if len(lines) < len(octets) and whole != octets:  # a CR may stand alone, or an LF; rare, and several times the cost
+        whole = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    return whole if whole.endswith(b"\r\n") else whole + b"\r\n"
 
 
 def _section_fault(section: bytes) -> str | None:
