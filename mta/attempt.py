@@ -84,11 +84,13 @@ Ending = Delivered | Refused | Broken | Doubtful
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The encryption of a connection; `auth` is `none`, `pkix`, `mta-sts` or `dane`."""
+    """The encryption of a connection; `auth` is `none`, `pkix`, `mta-sts` or `dane`. `certificate`: the SHA-256 digest of
+    the server's, in hexadecimal digits."""
 
     version: str
     cipher: str
     auth: str
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

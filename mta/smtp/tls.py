@@ -4,6 +4,7 @@ Opportunistic TLS encrypts without asking who is there. Where TLS is required, t
 by the system's authorities (`SSL_CERT_FILE` names others), or by the host's own TLSA records.
 """
 
+import hashlib
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -47,8 +48,13 @@ def established(connection: ssl.SSLObject, wanted: Security) -> Tls | str:
         fault = broken(wanted.tlsa, _chain(connection), wanted.names, datetime.now(UTC))
         if fault is not None:
             return fault
-    cipher = connection.cipher()
-    return Tls(connection.version() or "", cipher[0] if cipher else "", wanted.auth)
+    cipher, certificate = connection.cipher(), connection.getpeercert(binary_form=True)
+    return Tls(
+        version=connection.version() or "",
+        cipher=cipher[0] if cipher else "",
+        auth=wanted.auth,
+        certificate=hashlib.sha256(certificate).hexdigest() if certificate else None,
+    )
 
 
 def _chain(connection: ssl.SSLObject) -> list[bytes]:

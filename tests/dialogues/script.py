@@ -16,6 +16,7 @@ In texts `\\xNN` is an octet and `{text*n}` is text n times.
 """
 
 import asyncio
+import hashlib
 import os
 import re
 import socket
@@ -74,12 +75,15 @@ class Certificates:
     """What servers show, and the authority that vouches for the good one."""
 
     authority: trustme.CA = field(default_factory=trustme.CA)
+    shown: bytes = b""  # the digest of the one shown last
 
     def server(self, name: str) -> ssl.SSLContext:
         """`good` is the host's own, `other` another host's, `stranger` one of an unknown authority."""
         authority = trustme.CA() if name == "stranger" else self.authority
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("mx2.example" if name == "other" else "mx1.example").configure_cert(context)
+        issued = authority.issue_cert("mx2.example" if name == "other" else "mx1.example")
+        issued.configure_cert(context)
+        self.shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())).digest()
         return context
 
     def client(self) -> ssl.SSLContext:

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from mta.attempt import Attempt, Broken, Delivered, Refused, Trouble
+from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.envelope import Envelope
 from mta.lane import Lane, Source
-from mta.routing.route import Host, NoRoute, Route
+from mta.routing.route import Host, Login, NoRoute, Route
 from mta.routing.security import Security
 from mta.routing.tlsa import Tlsa
 from mta.smtp import Mail, Offers
+from mta.smtp.opening import Manners, Opening
 from mta.smtp.pool import Pool
-from mta.traffic.rule import Rule, Timeouts, TlsPolicy
+from mta.smtp.wire import Wire
+from mta.traffic.rule import Family, Rule, Timeouts, TlsPolicy
 from tests.dialogues.obliging import Obliging
 from tests.dialogues.script import Certificates, Scripted, sockets
 from tests.virtual import VirtualLoop
@@ -62,6 +64,7 @@ class Sending:
     asked: list[str] = field(default_factory=list)
     composed: list[Offers] = field(default_factory=list)
     security: Security | NoRoute | None = None
+    hindrance: Broken | None = None
 
     def __post_init__(self) -> None:
         self.pool = Pool(self._addresses) if self.security is None else Pool(self._addresses, securities=self._secure)
@@ -87,7 +90,12 @@ class Sending:
             return MESSAGE
 
         route = Route(site="site", domain="example.net", hosts=hosts or self.hosts)
-        mail = Mail(envelope=Envelope("a@example.com", recipient), compose=compose, test=test)
+        mail = Mail(
+            envelope=Envelope("a@example.com", recipient),
+            compose=compose,
+            test=test,
+            hindrance=lambda: self.hindrance,
+        )
         return await self.pool.send(mail, Lane(self.source, "site"), route, self.rule, intend)  # type: ignore[arg-type]
 
     async def send_all(self, count: int) -> list[Attempt]:
@@ -300,6 +308,100 @@ async def test_nobody_answers() -> None:
     assert (attempt.path.mx_host, attempt.path.remote_ip) == ("b.example", "127.0.0.1")
 
 
+async def test_a_host_that_does_not_answer_is_given_up_in_time_and_the_next_one_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as mute, socket.socket() as first, socket.socket() as second:
+        for each in (first, second):  # its queue is full: nobody else gets an answer
+            each.setblocking(False)
+            each.connect_ex(mute.getsockname())
+        silent = Host("silent.example", mute.getsockname()[1])
+        async with Obliging() as server:
+            sending = Sending((silent, host(server)), rule=Rule(name="test", timeouts=Timeouts(connect=0.1)))
+            assert isinstance((await sending.send()).ending, Delivered)
+            attempt = await sending.send(hosts=(silent,))
+            await sending.pool.close()
+    assert attempt.phase is Phase.CONNECT
+    assert isinstance(attempt.ending, Broken)
+    assert attempt.ending.trouble is Trouble.TIMEOUT
+
+
+async def test_only_the_addresses_of_the_rules_family_are_tried() -> None:
+    async with Obliging() as server:
+        sending = Sending(
+            (host(server),),
+            rule=Rule(name="test", ip=Family.IPV6),
+            addresses={"mx1.example": ("127.0.0.1", "::1")},
+        )
+        attempt = await sending.send()
+        await sending.pool.close()
+    assert server.connections == 0
+    assert isinstance(attempt.ending, Broken)
+    assert attempt.path.remote_ip == "::1"
+
+
+async def test_what_hinders_a_mail_at_the_last_moment_ends_it_before_its_first_command() -> None:
+    stopped = Broken(Trouble.STOPPED, "suspended")
+    async with Obliging() as server:
+        sending = Sending((host(server),), hindrance=stopped)
+        attempt = await sending.send()
+        sending.hindrance = None
+        assert delivered([await sending.send()])
+        await sending.pool.close()
+    assert (attempt.phase, attempt.ending) == (Phase.MAIL, stopped)
+    assert server.connections == 1
+    assert sum(command.startswith("MAIL") for command in server.commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("loopback", "ending"),
+    [(True, "235 "), (False, "the server offers no way to log in that keeps the password safe")],
+)
+async def test_a_password_is_shown_in_clear_to_this_machine_only(loopback: bool, ending: str) -> None:
+    greeting = [("S", "220 mx"), ("C", "EHLO"), ("S", r"250-mx\r\n250 AUTH PLAIN LOGIN")]
+    script = (
+        [*greeting, ("C", "AUTH PLAIN"), ("S", "235 2.7.0 Hello"), ("!", "end")]
+        if loopback
+        else [*greeting, ("!", "end")]
+    )
+    async with Scripted([script], CERTIFICATES) as server:
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(lambda: Wire(loop, 5.0), "127.0.0.1", server.port)
+        manners = Manners(
+            helo="client.example",
+            name="mx1.example",
+            security=Security(),
+            login=Login("user", "secret"),
+            loopback=loopback,
+            timeouts=Timeouts(),
+        )
+        failed = await Opening(wire, manners).run()
+        wire.abort()
+    assert server.faults == []
+    if loopback:
+        assert failed is None
+    else:
+        assert failed is not None
+        assert failed.phase is Phase.AUTH
+        assert isinstance(failed.ending, Broken)
+        assert failed.ending.trouble is Trouble.AUTH_MISSING
+
+
+@pytest.mark.parametrize(("waited", "outcome"), [(599.0, Delivered), (601.0, Doubtful)])
+def test_a_verdict_may_come_up_to_ten_minutes_after_the_dot(waited: float, outcome: type[object]) -> None:
+    @leaping
+    async def play() -> None:
+        async with Obliging() as server:
+            sending = Sending((host(server),))
+            server.gate.clear()
+            task = asyncio.create_task(sending.send())
+            await server.dots.acquire()
+            await asyncio.sleep(waited)
+            server.gate.set()
+            assert isinstance((await task).ending, outcome)
+            await sending.pool.close()
+
+    play()
+
+
 async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
     async with Obliging() as server:
         sending = Sending((host(server),), addresses={"mx1.example": ("127.0.0.9", "127.0.0.1")})
@@ -446,6 +548,8 @@ async def test_a_tlsa_record_vouches_for_the_server() -> None:
     assert attempt.path.tls is not None
     assert attempt.path.tls.auth == "dane"
     assert attempt.path.tls.version.startswith("TLSv1.")
+    assert attempt.path.tls.cipher
+    assert attempt.path.tls.certificate == CERTIFICATES.shown.hex()
 
 
 @pytest.mark.parametrize(
