@@ -66,11 +66,6 @@ class Rules:
         return rule if route.tls is None else replace(rule, tls=TlsPolicy(route.tls))
 
 
-def read_text(name: str, text: str) -> tuple[list[Rule], list[str]]:
-    """The good rules of one file, and the faults of the others."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
 @dataclass(slots=True)
 class RulesInForce:
     """The rules as they are now; others may take their place while the worker runs."""
@@ -81,10 +76,11 @@ class RulesInForce:
         return self.rules.match(route)
 
 
-def _begun(rule: Rule, start: Start) -> Rule:
-    return rule if rule.start is not None else replace(rule, start=start)
-
-
+def read_text(name: str, text: str) -> tuple[list[Rule], list[str]]:
+    """The good rules of one file, and the faults of the others."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
         return [], [f"{name}: no TOML: {fault}"]
     faults = [f"{name}: {key}: unknown key" for key in tables if key != "rule"]
     entries = tables.get("rule", [])
