@@ -14,6 +14,9 @@ from feedback.tracker.sqlite import SqliteTracker
 from feedback.unknown import UnknownReplies
 from feedback.unknown.postgres import PostgresUnknownReplies
 from feedback.unknown.sqlite import SqliteUnknownReplies
+from feedback.weather import Almanac
+from feedback.weather.postgres import PostgresAlmanac
+from feedback.weather.sqlite import SqliteAlmanac
 from worker.orders import OrderBook
 from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
@@ -57,6 +60,11 @@ def tracker(settings: Settings) -> Tracker:
 def unknown_replies(settings: Settings) -> UnknownReplies:
     url = settings.store.url.get_secret_value()
     return SqliteUnknownReplies(path) if (path := _file(url)) else PostgresUnknownReplies(url)
+
+
+def almanac(settings: Settings) -> Almanac:
+    url = settings.store.url.get_secret_value()
+    return SqliteAlmanac(path) if (path := _file(url)) else PostgresAlmanac(url)
 
 
 def order_book(settings: Settings) -> OrderBook:

@@ -116,7 +116,7 @@ def build(settings: Settings) -> Plant:
         outside=seams,
         preparation=preparation,
         sweep=Sweep(log, settlement, writer, outage, time.time, seams.orders),
-        bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings)),
+        bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings), adapters.almanac(settings)),
         reloads=(
             reload.qualification(settings.feedback.rules, reading),
             reload.traffic(settings.traffic.rules, seams.rules),

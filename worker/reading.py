@@ -1,32 +1,25 @@
 """What attempts mean to this worker: the rules in force, the weather at each site, and the replies that nobody knows."""
 
-from collections import OrderedDict
-
-import structlog
+from collections.abc import Mapping
+from dataclasses import replace
 
 from feedback.qualification import Verdict
 from feedback.qualifier import Qualifier
-from feedback.qualifier.storm import Breaker, Weather, observed, shares, softened
-from feedback.qualifier.unknown import Ledger, counted, merged
-from mta.attempt import Attempt, Delivered, Refused
-
-_log = structlog.get_logger("worker.reading")
-
-MAX_SITES = 10_000
-"""Sites whose weather is remembered; the one not heard of for longest is forgotten first."""
+from feedback.qualifier.storm import softened
+from feedback.qualifier.unknown import Decision, Key, Ledger, counted, key_of, merged
+from mta.attempt import Attempt, Delivered, Phase, Refused
+from mta.reply import Reply
+from worker.weather import Weathers
 
 
 class Reading:
-    """Reads each attempt once. `qualifier` may be replaced at any time; what has been observed stays.
+    """Reads each attempt once. `qualifier` and `decisions` (what operators have said of unknown replies) may be replaced at
+    any time; what has been observed stays."""
 
-    The weather is this process's own: it begins anew at a start, and each of several workers finds a storm for itself.
-    """
-
-    def __init__(self, qualifier: Qualifier, breaker: Breaker | None = None, sites: int = MAX_SITES) -> None:
+    def __init__(self, qualifier: Qualifier, weathers: Weathers | None = None) -> None:
         self.qualifier = qualifier
-        self._breaker = breaker or Breaker()
-        self._sites = sites
-        self._weathers: OrderedDict[str, Weather] = OrderedDict()
+        self.weathers = weathers or Weathers()
+        self.decisions: Mapping[Key, Decision] = {}
         self._unknown: Ledger = {}
 
     def verdict(self, attempt: Attempt, domain: str | None, now: float) -> Verdict | None:
@@ -37,12 +30,11 @@ class Reading:
         site = attempt.path.site
         match attempt.ending:
             case Delivered():
-                self._observe(site, None, now)
+                self.weathers.observe(site, None, now)
                 return None
             case Refused(reply):
-                verdict = self._qualify(attempt, domain)
-                self._unknown = counted(self._unknown, reply, attempt.phase, verdict, site, now)
-                return softened(verdict, self._observe(site, verdict, now))
+                verdict = self._settled(self._qualify(attempt, domain), reply, attempt.phase, (site, now))
+                return softened(verdict, self.weathers.observe(site, verdict, now))
             case _:
                 return self._qualify(attempt, domain)
 
@@ -58,20 +50,13 @@ class Reading:
     def _qualify(self, attempt: Attempt, domain: str | None) -> Verdict:
         return self.qualifier.qualify(attempt.phase, attempt.ending, attempt.path.mx_host, domain)
 
-    def _observe(self, site: str, verdict: Verdict | None, now: float) -> Weather:
-        before = self._weathers.pop(site, None) or Weather()
-        after = observed(before, verdict, now, self._breaker)
-        self._weathers[site] = after
-        if len(self._weathers) > self._sites:
-            self._weathers.popitem(last=False)
-        self._report(site, before, after)
-        return after
-
-    def _report(self, site: str, before: Weather, after: Weather) -> None:
-        if (before.stormy_since is None) == (after.stormy_since is None):
-            return
-        share, usual = (round(found, 3) for found in shares(after, self._breaker))
-        if after.stormy_since is not None:
-            _log.error("storm", site=site, hard_share=share, usual_share=usual)
-        else:
-            _log.warning("storm_over", site=site, hard_share=share, usual_share=usual)
+    def _settled(self, verdict: Verdict, reply: Reply, phase: Phase, where: tuple[str, float]) -> Verdict:
+        """Counts what nobody knows; what an operator has decided about is no longer to be qualified."""
+        if not verdict.qualification.to_qualify:
+            return verdict
+        decision = self.decisions.get(key_of(reply, phase), Decision.TO_QUALIFY)
+        if decision is not Decision.IGNORE:
+            self._unknown = counted(self._unknown, reply, phase, verdict, *where)
+        if decision is Decision.TO_QUALIFY:
+            return verdict
+        return replace(verdict, qualification=replace(verdict.qualification, to_qualify=False))

@@ -15,7 +15,8 @@ from mta.reply import Reply
 
 
 class Decision(StrEnum):
-    """What an operator has said of a kind of reply. `keep`: the present meaning is right. `ignore`: not worth listing."""
+    """What an operator has said of a kind of reply. `keep`: what it was taken for is right; it is counted on. `ignore`: it is
+    not worth counting. Neither is listed any more, nor marked as to be qualified; type, reason and retry stay as they are."""
 
     TO_QUALIFY = "to_qualify"
     KEEP = "keep"

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from feedback.qualifier.unknown import Decision, Ledger
+from feedback.qualifier.unknown import Decision, Key, Ledger
 
 
 class UnknownReplies(Protocol):
@@ -21,6 +21,9 @@ class UnknownReplies(Protocol):
 
     async def kept(self) -> Ledger:
         """All kinds."""
+
+    async def decisions(self) -> dict[Key, Decision]:
+        """The kinds that operators have decided about."""
 
     async def decide(self, ids: list[str], decision: Decision) -> set[str]:
         """Note what an operator says of kinds by their ids (`row.id_of`); returns those there are."""

@@ -1,7 +1,7 @@
 """Unknown replies on PostgreSQL, beside the delivery log."""
 
 from feedback.log.postgres import MIGRATIONS
-from feedback.qualifier.unknown import MAX_KINDS, Decision, Ledger
+from feedback.qualifier.unknown import MAX_KINDS, Decision, Key, Ledger
 from feedback.store.postgres import Postgres
 from feedback.unknown.row import Row, kind, row
 
@@ -21,6 +21,8 @@ DELETE FROM mta.unknown_reply WHERE id IN (
 """
 
 _KEPT = f"SELECT {_COLUMNS} FROM mta.unknown_reply"
+
+_DECISIONS = "SELECT code, phase, canonical, decision FROM mta.unknown_reply WHERE decision <> 'to_qualify'"
 
 _DECIDE = "UPDATE mta.unknown_reply SET decision = $2 WHERE id = ANY ($1::text[]) RETURNING id"
 
@@ -49,6 +51,11 @@ class PostgresUnknownReplies:
     async def kept(self) -> Ledger:
         async with self._store.connection() as connection:
             return dict(kind(tuple(record)) for record in await connection.fetch(_KEPT))
+
+    async def decisions(self) -> dict[Key, Decision]:
+        async with self._store.connection() as connection:
+            rows = await connection.fetch(_DECISIONS)
+        return {Key(code, phase, canonical): Decision(decision) for code, phase, canonical, decision in rows}
 
     async def decide(self, ids: list[str], decision: Decision) -> set[str]:
         async with self._store.connection() as connection:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from feedback.log.sqlite import MIGRATIONS
-from feedback.qualifier.unknown import MAX_KINDS, Decision, Ledger
+from feedback.qualifier.unknown import MAX_KINDS, Decision, Key, Ledger
 from feedback.store.sqlite import Sqlite
 from feedback.unknown.row import kind, row
 
@@ -22,6 +22,8 @@ DELETE FROM log_unknown_reply WHERE id IN (
 """
 
 _KEPT = f"SELECT {_COLUMNS} FROM log_unknown_reply"
+
+_DECISIONS = "SELECT code, phase, canonical, decision FROM log_unknown_reply WHERE decision <> 'to_qualify'"
 
 _DECIDE = "UPDATE log_unknown_reply SET decision = ? WHERE id IN (SELECT value FROM json_each(?)) RETURNING id"
 
@@ -49,6 +51,11 @@ class SqliteUnknownReplies:
     async def kept(self) -> Ledger:
         async with self._store.transaction(write=False) as connection:
             return dict(kind(tuple(record)) for record in await connection.execute_fetchall(_KEPT))
+
+    async def decisions(self) -> dict[Key, Decision]:
+        async with self._store.transaction(write=False) as connection:
+            rows = await connection.execute_fetchall(_DECISIONS)
+        return {Key(code, phase, canonical): Decision(decision) for code, phase, canonical, decision in rows}
 
     async def decide(self, ids: list[str], decision: Decision) -> set[str]:
         async with self._store.transaction() as connection:

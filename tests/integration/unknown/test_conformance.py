@@ -44,6 +44,16 @@ async def test_a_decision_stands_while_counts_go_on(replies: UnknownReplies, oth
     assert kept[RARE].decision is Decision.TO_QUALIFY
 
 
+async def test_decisions_can_be_read_alone_and_taken_back(replies: UnknownReplies, others: UnknownReplies) -> None:
+    await replies.add({ODD: SEEN, RARE: SEEN})
+    assert await replies.decisions() == {}
+    await others.decide([id_of(ODD)], Decision.IGNORE)
+    await others.decide([id_of(RARE)], Decision.KEEP)
+    assert await replies.decisions() == {ODD: Decision.IGNORE, RARE: Decision.KEEP}
+    await others.decide([id_of(ODD)], Decision.TO_QUALIFY)
+    assert await replies.decisions() == {RARE: Decision.KEEP}
+
+
 async def test_no_more_than_a_bounded_number_of_kinds_is_kept_the_frequent_and_the_decided_first(
     replies: UnknownReplies,
 ) -> None:

@@ -1,15 +1,19 @@
 """Attempts read in turn: storms, unknown replies, rules replaced at work."""
 
+from dataclasses import replace
+
 import pytest
 import structlog
 
 from feedback.qualification import Reason, Type, Verdict
 from feedback.qualifier import Qualifier, parse
+from feedback.qualifier.unknown import Decision, key_of
 from feedback.rules import built_in
 from mta.attempt import Attempt, Broken, Delivered, Ending, Path, Phase, Refused, Trouble
 from mta.reply import Reply
 from tests.samples import NOW
 from worker.reading import Reading
+from worker.weather import Weathers
 
 STOCK = Qualifier.stock()
 TAKEN = Delivered(Reply(250, "2.0.0 Ok"))
@@ -87,7 +91,7 @@ def test_what_broke_off_is_no_part_of_the_weather() -> None:
 
 
 def test_the_weather_of_a_bounded_number_of_sites_is_remembered() -> None:
-    reading = Reading(STOCK, sites=2)
+    reading = Reading(STOCK, Weathers(sites=2))
     for site in ("one.example", "two.example"):
         deliver(reading, 1000, site=site)
         read(reading, UNKNOWN_USER, 300, site=site, at=NOW + 3600)
@@ -112,6 +116,24 @@ def test_what_a_storm_softened_is_not_unknown() -> None:
     deliver(reading, 1000)
     read(reading, UNKNOWN_USER, 300, at=NOW + 3600)
     assert reading.take_unknown() == {}
+
+
+@pytest.mark.parametrize(("decision", "counted"), [(Decision.KEEP, [1]), (Decision.IGNORE, [])])
+def test_what_an_operator_has_decided_is_no_longer_to_be_qualified(decision: Decision, counted: list[int]) -> None:
+    reading = Reading(STOCK)
+    before = read(reading, ODD)
+    reading.take_unknown()
+    reading.decisions = {key_of(ODD.reply, Phase.RCPT): decision}
+    after = read(reading, Refused(Reply(550, "Frobnicated at 07:08:09")))
+    assert after == replace(before, qualification=replace(before.qualification, to_qualify=False))
+    assert [unknown.count for unknown in reading.take_unknown().values()] == counted
+
+
+def test_a_decision_about_one_kind_settles_no_other() -> None:
+    reading = Reading(STOCK)
+    reading.decisions = {key_of(ODD.reply, Phase.BODY): Decision.IGNORE}
+    assert read(reading, ODD).qualification.to_qualify
+    assert len(reading.take_unknown()) == 1
 
 
 def test_counts_put_back_are_added_to_what_has_come_since() -> None:
