@@ -50,9 +50,9 @@ services:
 lock: .venv/bin/python
 	$(BIN)/pip install -q 'pip-tools>=7.5,<8'
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
-	  --upgrade -o deploy/requirements.txt pyproject.toml
+	  --upgrade --extra console -o deploy/requirements.txt pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
-	  --upgrade --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+	  --upgrade --extra console --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
 
 clean:
 	rm -rf .venv build

@@ -17,6 +17,9 @@ from feedback.unknown.sqlite import SqliteUnknownReplies
 from feedback.weather import Almanac
 from feedback.weather.postgres import PostgresAlmanac
 from feedback.weather.sqlite import SqliteAlmanac
+from worker.console.records import Records
+from worker.console.records.postgres import PostgresRecords
+from worker.console.records.sqlite import SqliteRecords
 from worker.orders import OrderBook
 from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
@@ -70,6 +73,11 @@ def almanac(settings: Settings) -> Almanac:
 def order_book(settings: Settings) -> OrderBook:
     url = settings.store.url.get_secret_value()
     return SqliteOrders(path) if (path := _file(url)) else PostgresOrders(url)
+
+
+def records(settings: Settings) -> Records:
+    url = settings.store.url.get_secret_value()
+    return SqliteRecords(path) if (path := _file(url)) else PostgresRecords(url)
 
 
 def worker_name(settings: Settings) -> str:

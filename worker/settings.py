@@ -172,7 +172,25 @@ class Traffic(_Section):
 
 
 class Console(_Section):
+    """Where the console listens, and who may come in: people with the password whose hash is here (`campaign-mta console
+    --hash` makes it), programs with the token. Without either it does not start."""
+
     listen: str = "127.0.0.1:8025"
+    password_hash: SecretStr | None = None
+    password_hash_file: Path | None = None
+    token: Annotated[SecretStr, Field(min_length=16, max_length=512)] | None = None
+    token_file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, given: Any) -> Any:
+        return _read_secret(_read_secret(given, "password_hash"), "token")
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if self.password_hash and not self.password_hash.get_secret_value().startswith("$argon2id$"):
+            raise ValueError("password_hash is not what campaign-mta console --hash prints")
+        return self
 
 
 class Worker(_Section):

@@ -165,13 +165,16 @@ def simulate_command(
         list[str] | None,
         typer.Option("--controller", metavar="NAME", help="adaptive, static, postfix or kumomta; repeatable."),
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw rate, hidden limit and refusals over time.")
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Run the traffic control against modelled receiving sites in virtual time."""
     from worker.command.simulate import run
 
-    raise typer.Exit(run(scenario, controller or ["adaptive"], json))
+    raise typer.Exit(run(scenario, controller or ["adaptive"], json, plot))
 
 
 @app.command()
@@ -294,6 +297,24 @@ def orders_command(
     from worker.command.orders import listed
 
     raise typer.Exit(listed(settled(config), history, json))
+
+
+@app.command()
+def console(
+    hash: Annotated[
+        bool, typer.Option("--hash", help="Ask for a password, print its hash for the configuration.")
+    ] = False,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the OpenAPI description of the console's API.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """The web console: deliveries, messages, sites, workers, unknown replies. Until SIGTERM."""
+    from worker.command.console import describe, make_hash, run
+
+    if hash:
+        raise typer.Exit(make_hash())
+    raise typer.Exit(describe(settled(config)) if openapi else run(settled(config)))
 
 
 explain = typer.Typer(help="Why a job is where it is; which rule and limits apply to a domain.", no_args_is_help=True)

@@ -30,7 +30,7 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
-    waiting = [(key, kind) for key, kind in listed(ledger) if not _settled(qualifier, key, kind)]
+    waiting = [(key, kind) for key, kind in listed(ledger) if not settled(qualifier, key, kind)]
     if json:
         print(msgspec.json.encode([_kind(key, kind) for key, kind in waiting]).decode())
     elif waiting:
@@ -64,7 +64,7 @@ async def _opened(settings: Settings) -> AsyncIterator[UnknownReplies]:
         await replies.close()
 
 
-def _settled(qualifier: Qualifier, key: Key, kind: Unknown) -> bool:
+def settled(qualifier: Qualifier, key: Key, kind: Unknown) -> bool:
     """A rule made since knows the kind. Of its receiver the site is all that was kept."""
     code, _, text = kind.example.partition(" ")
     ending = Refused(Reply(int(code), text))

@@ -1,0 +1,162 @@
+"""The console's records on PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from feedback.log.postgres import MIGRATIONS as LOG
+from feedback.log.row import COLUMNS as JOB
+from feedback.log.row import Row as JobRow
+from feedback.store.postgres import Postgres
+from feedback.store.text import storable
+from feedback.tracker import statements as tracker
+from feedback.tracker.figures import Cell
+from feedback.tracker.message import COLUMNS, Bounce, Message
+from feedback.tracker.postgres import MIGRATIONS as TRACKER
+from feedback.tracker.quarantine import Quarantine
+from worker.console.records import DOMAINS, TICK, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Waits
+
+MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
+
+_MESSAGE = ", ".join(COLUMNS)
+
+_BEATS = f"""
+SELECT floor(at / {TICK}) * {TICK}, standing, count(*) FROM tracker.message
+WHERE delivery_id = $1 AND NOT test GROUP BY 1, 2
+UNION ALL
+SELECT floor(accepted_at / {TICK}) * {TICK}, 'taken', count(*) FROM tracker.message
+WHERE delivery_id = $1 AND NOT test AND accepted_at IS NOT NULL GROUP BY 1
+ORDER BY 1
+"""
+
+_WAITS = """
+SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY queued_ms) FROM tracker.message
+WHERE delivery_id = $1 AND standing = 'sent' AND NOT test
+"""
+
+_REACHES = f"""
+SELECT domain, count(*) FILTER (WHERE standing IN ('sent', 'failed', 'cancelled') AND at >= $2),
+    max(job_id) FILTER (WHERE standing <> 'accepted')
+FROM tracker.message WHERE delivery_id = $1 AND NOT test GROUP BY domain ORDER BY count(*) DESC, domain LIMIT {DOMAINS}
+"""
+
+_EVENTS = "SELECT job_id, event FROM tracker.message WHERE job_id = ANY ($1)"
+
+_MESSAGES = f"""
+SELECT {_MESSAGE} FROM tracker.message
+WHERE delivery_id = $1 AND job_id > $2 AND NOT test AND ($3::text[] IS NULL OR standing = ANY ($3))
+  AND ($4::integer IS NULL OR reason = $4) AND ($5::text IS NULL OR domain = $5)
+ORDER BY job_id LIMIT $6
+"""
+
+_ADDRESSED = f"SELECT {_MESSAGE} FROM tracker.message WHERE address = $1 ORDER BY at DESC LIMIT $2"
+
+_JOB = f"""
+SELECT {", ".join(f"job.{name}::text" if name == "owner" else f"job.{name}" for name in JOB)}, worker.name
+FROM mta.job LEFT JOIN mta.worker ON worker.id = job.owner WHERE job_id = $1
+"""
+
+_BOUNCES = """
+SELECT address, event_id, at, type, reason, delivery_id FROM tracker.bounce
+WHERE address = $1 AND starts_with(event_id, $2) ORDER BY at
+"""
+
+_WORKERS = """
+SELECT name, extract(epoch FROM expires_at)::float8, extract(epoch FROM lease)::float8,
+    extract(epoch FROM steady_since)::float8, coalesce(hands.jobs, 0), coalesce(hands.committed, 0)
+FROM mta.worker LEFT JOIN (
+    SELECT owner, count(*) AS jobs, count(*) FILTER (WHERE intent) AS committed FROM mta.job
+    WHERE final IS NULL AND owner IS NOT NULL GROUP BY owner) AS hands ON hands.owner = worker.id
+ORDER BY name
+"""
+
+_LANES = "SELECT lane, account, extract(epoch FROM refreshed_at)::float8 FROM mta.lane ORDER BY lane"
+
+_CHANGES = """
+SELECT at, lane, what, was, becomes, why, until FROM mta.change
+WHERE $1::text[] IS NULL OR lane = ANY ($1) ORDER BY id DESC LIMIT $2
+"""
+
+_NOTE = "INSERT INTO console.action (at, who, origin, what, about, detail) VALUES ($1, $2, $3, $4, $5, $6)"
+
+_ACTIONS = "SELECT at, who, origin, what, about, detail FROM console.action ORDER BY id DESC LIMIT $1"
+
+
+class PostgresRecords:
+    """`Records` on PostgreSQL."""
+
+    def __init__(self, dsn: str) -> None:
+        self._store = Postgres(dsn, size=4)
+
+    async def open(self) -> None:
+        await self._store.open()
+        for schema, folder in (("mta", LOG), ("tracker", TRACKER), ("console", MIGRATIONS)):
+            await self._store.migrate(schema, folder)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def cells(self, delivery_id: str | None) -> dict[Cell, int]:
+        named = None if delivery_id is None else storable(delivery_id)
+        return {Cell(*row[:-1]): row[-1] for row in await self._read(tracker.CELLS, named)}
+
+    async def beats(self, delivery_id: str) -> list[Beat]:
+        return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]
+
+    async def waits(self, delivery_id: str) -> Waits | None:
+        [(shares,)] = await self._read(_WAITS, storable(delivery_id))
+        return None if shares is None else Waits(*shares)
+
+    async def reaches(self, delivery_id: str, since: float) -> list[Reach]:
+        rows = await self._read(_REACHES, storable(delivery_id), since)
+        events = dict(await self._read(_EVENTS, [row[2] for row in rows if row[2] is not None]))
+        return [Reach(domain, settled, events.get(example)) for domain, settled, example in rows]
+
+    async def messages(self, search: Search) -> list[Message]:
+        standings = None if search.standings is None else list(search.standings)
+        domain = None if search.domain is None else storable(search.domain)
+        place = storable(search.delivery_id), storable(search.after)
+        rows = await self._read(_MESSAGES, *place, standings, search.reason, domain, search.limit)
+        return [Message(*row) for row in rows]
+
+    async def addressed(self, address: str, limit: int) -> list[Message]:
+        return [Message(*row) for row in await self._read(_ADDRESSED, storable(address).lower(), limit)]
+
+    async def message(self, job_id: str) -> Message | None:
+        found = await self._read(f"SELECT {_MESSAGE} FROM tracker.message WHERE job_id = $1", storable(job_id))
+        return Message(*found[0]) if found else None
+
+    async def job(self, job_id: str) -> tuple[JobRow, str | None] | None:
+        found = await self._read(_JOB, storable(job_id))
+        return (JobRow(*found[0][:-1]), found[0][-1]) if found else None
+
+    async def bounces(self, address: str, job_id: str) -> list[Bounce]:
+        return [Bounce(*row) for row in await self._read(_BOUNCES, address, f"{storable(job_id)}/")]
+
+    async def quarantine(self, address: str) -> Quarantine | None:
+        found = await self._read(tracker.QUARANTINE, address)
+        return Quarantine(*found[0]) if found else None
+
+    async def workers(self) -> list[Crew]:
+        names = ("name", "alive_until", "lease", "steady_since", "jobs", "committed")
+        return [Crew(**dict(zip(names, row, strict=True))) for row in await self._read(_WORKERS)]
+
+    async def lanes(self) -> list[Kept]:
+        return [Kept(*row) for row in await self._read(_LANES)]
+
+    async def changes(self, lanes: Sequence[str] | None, limit: int) -> list[LaneChange]:
+        rows = await self._read(_CHANGES, None if lanes is None else list(lanes), limit)
+        return [LaneChange.of(row) for row in rows]
+
+    async def note(self, action: Action) -> None:
+        values = [storable(value) if isinstance(value, str) else value for value in astuple(action)]
+        async with self._store.connection() as connection:
+            await connection.execute(_NOTE, *values)
+
+    async def actions(self, limit: int) -> Sequence[Action]:
+        return [Action(*row) for row in await self._read(_ACTIONS, limit)]
+
+    async def _read(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        async with self._store.connection() as connection:
+            return [tuple(row) for row in await connection.fetch(statement, *arguments)]

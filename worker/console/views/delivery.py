@@ -1,0 +1,207 @@
+"""Deliveries: the list, and one delivery's page. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from feedback.event import Event
+from feedback.qualification import Reason
+from feedback.tracker.figures import Cell, DomainFigures, Figures, percent, reason_name
+from worker.console.records import Reach, Waits
+from worker.console.views.course import Bin, Course, finish, state
+
+DOMAINS = 50
+"""So many domains are shown, the largest first; and the largest half of them, across reasons."""
+
+REASONS = {reason_name(reason): int(reason) for reason in Reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """A delivery in the list. `success` and `settled` in percent; `rate` in messages settled a second; times POSIX;
+    `finish`: forecast from the rate of the last minutes, None where it cannot be told."""
+
+    delivery_id: str
+    state: str
+    accepted: int
+    sent: int
+    failed: int
+    cancelled: int
+    in_flight: int
+    success: float
+    settled: float
+    rate: float
+    began: float | None
+    progress: float | None
+    finish: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    reason: str
+    number: int
+    failed: int
+    in_flight: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """A domain's share of a delivery; percentages are of the messages with a result so far."""
+
+    domain: str
+    accepted: int
+    sent: int
+    failed: int
+    in_flight: int
+    delivered: float
+    hard: float
+    soft: float
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A site's share of a delivery. `site` None: domains of which nothing has been tried yet, so that nobody knows."""
+
+    site: str | None
+    domains: int
+    accepted: int
+    in_flight: int
+    rate: float
+    finish: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """Errors by domain and reason: `counts` of each row follow `reasons`."""
+
+    reasons: tuple[str, ...] = ()
+    rows: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPage:
+    """All of one delivery. `step`: seconds of each bin of the course; `waits`: from acceptance to delivery."""
+
+    row: DeliveryRow
+    not_tried: int
+    to_be_retried: int
+    step: int
+    bins: tuple[Bin, ...]
+    waits: Waits | None
+    reasons: tuple[ReasonRow, ...]
+    domains: tuple[DomainRow, ...]
+    more_domains: int
+    across: Across
+    sites: tuple[SiteRow, ...]
+
+
+def row(figures: Figures, went: Course, now: float) -> DeliveryRow:
+    settled = figures.accepted - figures.in_flight
+    left = figures.in_flight
+    return DeliveryRow(
+        delivery_id=figures.delivery_id,
+        state=state(left, went, now),
+        accepted=figures.accepted,
+        sent=figures.sent,
+        failed=figures.failed,
+        cancelled=figures.cancelled,
+        in_flight=left,
+        success=figures.success,
+        settled=percent(settled, figures.accepted),
+        rate=went.rate if left else 0.0,
+        began=went.began,
+        progress=went.progress,
+        finish=finish(left, went.rate, now) if left else None,
+    )
+
+
+def listed(rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    """Those in flight first, then the newest first."""
+    return sorted(rows, key=lambda one: (one.state == "done", -(one.began or 0.0), one.delivery_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the records say of one delivery; `reaches` count what was settled in the last `lately` seconds."""
+
+    figures: Figures
+    cells: Mapping[Cell, int]
+    went: Course
+    reaches: Sequence[Reach]
+    lately: float
+    waits: Waits | None
+
+
+def page(told: Told, now: float) -> DeliveryPage:
+    figures, cells, went = told.figures, told.cells, told.went
+    standings: Counter[str] = Counter()
+    for cell, messages in cells.items():
+        standings[cell.standing] += messages
+    domains = list(figures.by_domain.items())
+    return DeliveryPage(
+        row=row(figures, went, now),
+        not_tried=standings["accepted"],
+        to_be_retried=standings["delayed"],
+        step=went.step,
+        bins=went.bins,
+        waits=told.waits,
+        reasons=_reasons(figures),
+        domains=tuple(_domain(name, of) for name, of in domains[:DOMAINS]),
+        more_domains=max(0, len(domains) - DOMAINS),
+        across=_across(cells, [name for name, _ in domains[: DOMAINS // 2]]),
+        sites=_sites(told, now),
+    )
+
+
+def _reasons(figures: Figures) -> tuple[ReasonRow, ...]:
+    rows = (
+        ReasonRow(name, REASONS[name], of.failed, of.in_flight, percent(of.failed + of.in_flight, figures.accepted))
+        for name, of in figures.by_reason.items()
+        if name in REASONS
+    )
+    return tuple(sorted(rows, key=lambda one: (-(one.failed + one.in_flight), one.reason)))
+
+
+def _domain(name: str, of: DomainFigures) -> DomainRow:
+    return DomainRow(
+        name, of.accepted, of.sent, of.failed, of.in_flight, of.delivered, of.hard, of.soft, flagged=of.flagged
+    )
+
+
+def _across(cells: Mapping[Cell, int], domains: Sequence[str]) -> Across:
+    counts: Counter[tuple[str, int]] = Counter()
+    for cell, messages in cells.items():
+        if cell.reason >= 0 and cell.standing in ("failed", "delayed"):
+            counts[cell.domain, cell.reason] += messages
+    reasons = sorted({reason for _, reason in counts})
+    rows = [(name, tuple(counts[name, reason] for reason in reasons)) for name in domains]
+    return Across(tuple(map(reason_name, reasons)), tuple((name, row) for name, row in rows if any(row)))
+
+
+def _sites(told: Told, now: float) -> tuple[SiteRow, ...]:
+    """Domains put together by the site that their mail went to; those with most left to do first."""
+    by_site: dict[str | None, list[tuple[DomainFigures, int]]] = {}
+    for reach in told.reaches:
+        if (of := told.figures.by_domain.get(reach.domain)) is not None:
+            by_site.setdefault(site_of(reach.example), []).append((of, reach.settled))
+    rows = [_site(site, domains, told.lately, now) for site, domains in by_site.items()]
+    return tuple(sorted(rows, key=lambda one: (-one.in_flight, -one.accepted, one.site or "")))
+
+
+def _site(site: str | None, domains: Sequence[tuple[DomainFigures, int]], lately: float, now: float) -> SiteRow:
+    left = sum(of.in_flight for of, _ in domains)
+    rate = sum(settled for _, settled in domains) / lately if left else 0.0
+    accepted = sum(of.accepted for of, _ in domains)
+    return SiteRow(site, len(domains), accepted, left, rate, finish(left, rate, now) if left else None)
+
+
+def site_of(event: bytes | None) -> str | None:
+    """The site that an event names."""
+    if event is None:
+        return None
+    path = msgspec.json.decode(event, type=Event).path
+    return None if path is None else path.site

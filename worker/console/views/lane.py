@@ -1,0 +1,250 @@
+"""Sites and their lanes: what each may do now, what was learnt, and what operators have ordered. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from mta.lane import Lane, Source
+from mta.traffic.memory import decode
+from mta.traffic.pace import Pace
+from mta.traffic.rule import Rule
+from mta.traffic.shares import Account
+from worker.console.records import Kept, LaneChange
+from worker.console.views.wording import count, pace, words
+from worker.orders.order import Cancellation, Limits, Order, Override, Suspension
+from worker.orders.standing import Standing
+
+IDLE = 60.0
+"""Seconds without a refresh from which nobody sends in a lane."""
+
+CeilingOf = Callable[[str], Rule]
+"""The rule for a site by its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRow:
+    """A lane. Rates in messages a second; None where there is no limit, or none was learnt. `state`: `open`, `suspended`
+    (by an operator), `closed` (by what the site said), `on trial`, `idle`. `signals`: what was heard in this round."""
+
+    lane: str
+    source: str
+    pool: str
+    site: str
+    state: str
+    because: str
+    until: float | None
+    rate: float | None
+    learnt_rate: float | None
+    ceiling_rate: float | None
+    connections: int
+    learnt_connections: float | None
+    ceiling_connections: int
+    per_connection: int
+    fixed: bool
+    workers: int
+    held_connections: int
+    taken: int
+    refused: int
+    refused_share: float
+    signals: tuple[str, ...]
+    last_reply: str
+    refreshed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRow:
+    """A site with its lanes. `rule`: the traffic rule behind its ceilings; `suspended`: an order names it, or a lane of it."""
+
+    site: str
+    rule: str
+    lanes: tuple[LaneRow, ...]
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """An order in force. `limits`: of an override, in words; `until` None: until it is ended."""
+
+    matter: str
+    target: str
+    pool: str | None
+    since: float
+    until: float | None
+    by: str
+    why: str
+    limits: str
+
+
+def sites(kept: Sequence[Kept], orders: Sequence[Order], ceiling: CeilingOf, now: float) -> list[SiteRow]:
+    """All sites that mail was sent to, in the order of their names; those with trouble first."""
+    standing = Standing.of(orders)
+    by_site: dict[str, list[LaneRow]] = {}
+    rules: dict[str, Rule] = {}
+    for one in kept:
+        lane, account = lane_of(one.lane), decode(one.account, now)
+        if lane is not None and account is not None:
+            rule = rules.setdefault(lane.site, ceiling(lane.site))
+            by_site.setdefault(lane.site, []).append(_lane(one, account, (lane, rule, standing), now))
+    rows = [
+        SiteRow(
+            site=site,
+            rule=rules[site].name,
+            lanes=tuple(lanes),
+            suspended=any(lane.state == "suspended" for lane in lanes),
+        )
+        for site, lanes in by_site.items()
+    ]
+    return sorted(rows, key=lambda row: (not _troubled(row), row.site))
+
+
+def _troubled(row: SiteRow) -> bool:
+    return any(lane.state in ("suspended", "closed", "on trial") for lane in row.lanes)
+
+
+def lane_of(name: str) -> Lane | None:
+    """The lane that a name such as `pool/192.0.2.1>site` is the name of."""
+    sender, _, site = name.partition(">")
+    pool, _, source = sender.partition("/")
+    if not site or not source:
+        return None
+    return Lane(Source(pool=pool, helo="", address=None if source == "any" else source), site)
+
+
+def _lane(kept: Kept, account: Account, about: tuple[Lane, Rule, Standing], now: float) -> LaneRow:
+    lane, rule, standing = about
+    override = standing.override(lane, now)
+    pace_now, tally = account.pace, account.tally
+    connections, rate, per_connection = pace_now.limits(rule)
+    if override is not None:
+        connections = override.limits.connections or rule.connections
+        rate = override.limits.rate or rule.rate or inf
+        per_connection = override.limits.messages_per_connection or rule.messages_per_connection
+    state, because, until = _state(kept, pace_now, (lane, standing), now)
+    leases = [lease for lease in account.leases.values() if lease.until > now]
+    return LaneRow(
+        lane=kept.lane,
+        source=lane.source.name,
+        pool=lane.source.pool,
+        site=lane.site,
+        state=state,
+        because=because,
+        until=until,
+        rate=_finite(rate),
+        learnt_rate=_finite(pace_now.rate.wall),
+        ceiling_rate=rule.rate,
+        connections=connections,
+        learnt_connections=_finite(pace_now.window.wall),
+        ceiling_connections=rule.connections,
+        per_connection=per_connection,
+        fixed=override is not None,
+        workers=sum(1 for lease in leases if lease.window),
+        held_connections=sum(lease.window for lease in leases),
+        taken=round(tally.taken),
+        refused=round(tally.refused),
+        refused_share=round(100 * pace_now.standing.heard(tally, now).share, 2),
+        signals=_signals(account),
+        last_reply=tally.why,
+        refreshed_at=kept.refreshed_at,
+    )
+
+
+def _state(kept: Kept, now_paced: Pace, about: tuple[Lane, Standing], now: float) -> tuple[str, str, float | None]:
+    lane, standing = about
+    if (order := standing.suspension(lane, "", now)) is not None:
+        return "suspended", f"by {order.by}" + (f": {order.why}" if order.why else ""), order.until
+    if now < now_paced.closed_until:
+        return "closed", f"the site is {now_paced.closed_by}", now_paced.closed_until
+    if now_paced.trial:
+        return "on trial", f"after it was {now_paced.closed_by}", None
+    return ("idle" if now - kept.refreshed_at > IDLE else "open"), "", None
+
+
+def _signals(account: Account) -> tuple[str, ...]:
+    tally = account.tally
+    heard = (
+        ("too fast", tally.too_fast),
+        ("too many connections", tally.crowded),
+        ("connection used up", tally.ended),
+        ("blocked", tally.blocked),
+        ("refused without saying why", tally.vague),
+        ("not reached", tally.away),
+        ("slow replies", tally.slow),
+    )
+    return tuple(f"{count(number)} {name}" for name, number in heard if number)
+
+
+def _finite(number: float) -> float | None:
+    return None if number == inf else number
+
+
+def orders(standing: Sequence[Order]) -> list[OrderRow]:
+    """Suspensions and overrides in force, the newest first."""
+    return [_order(order) for order in reversed(standing) if isinstance(order, Suspension | Override)]
+
+
+def cancelled(standing: Sequence[Order], delivery_id: str) -> Cancellation | None:
+    found = (order for order in standing if isinstance(order, Cancellation) and order.delivery_id == delivery_id)
+    return next(found, None)
+
+
+def _order(order: Suspension | Override) -> OrderRow:
+    return OrderRow(
+        matter="override" if isinstance(order, Override) else "suspension",
+        target=order.target,
+        pool=order.pool,
+        since=order.since,
+        until=order.until,
+        by=order.by,
+        why=order.why,
+        limits=limits(order.limits) if isinstance(order, Override) else "",
+    )
+
+
+def limits(ordered: Limits) -> str:
+    """`20 connections, 5/s`."""
+    parts = []
+    if ordered.connections is not None:
+        parts.append(f"{ordered.connections} connections")
+    if ordered.rate is not None:
+        parts.append(pace(ordered.rate))
+    if ordered.messages_per_connection is not None:
+        parts.append(f"{ordered.messages_per_connection} messages per connection")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """An automatic change in words: `what` from `was` to `becomes`."""
+
+    at: float
+    lane: str
+    what: str
+    was: str
+    becomes: str
+    why: str
+    until: float | None
+    slower: bool
+
+
+def changes(recorded: Sequence[LaneChange]) -> list[ChangeRow]:
+    return [
+        ChangeRow(
+            one.at,
+            one.lane,
+            words(one.what) if one.what != "open" else "lane",
+            _amount(one.what, one.was),
+            _amount(one.what, one.becomes),
+            one.why,
+            one.until,
+            slower=(inf if one.becomes is None else one.becomes) < (inf if one.was is None else one.was),
+        )
+        for one in recorded
+    ]
+
+
+def _amount(what: str, number: float | None) -> str:
+    if what == "open":
+        return "open" if number else "closed"
+    if number is None:
+        return "no limit"
+    return pace(number) if what == "rate" else f"{number:g}"
