@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from feedback.event import Event, decode
 from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
 from feedback.store import StoreAway
+from mta.lane import Lane
 from worker.orders.order import Cancellation, Ending, Order, Override, Suspension
 from worker.orders.row import order as read_row
 from worker.orders.row import row as write_row
@@ -31,7 +32,8 @@ class Journal:
 
 @dataclass
 class FakeQueue:
-    """`JobQueue`: tickets come from `waiting`; what was parked, finished, rejected and published is kept."""
+    """`JobQueue`: tickets come from `waiting`; what was parked, held, finished, rejected and published is kept. Sites in
+    `crowded` take nothing; what the gate said is in `heard`."""
 
     journal: Journal = field(default_factory=Journal)
     waiting: list[Ticket] = field(default_factory=list)
@@ -39,6 +41,9 @@ class FakeQueue:
     finished: list[Ticket] = field(default_factory=list)
     rejected: list[tuple[Ticket, str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    held: list[tuple[str, float, int]] = field(default_factory=list)
+    crowded: set[str] = field(default_factory=set)
+    heard: list[tuple[str, float | None]] = field(default_factory=list)
 
     async def open(self) -> None: ...
 
@@ -51,6 +56,19 @@ class FakeQueue:
     async def park(self, ticket: Ticket, *, delay: float, generation: int, transactional: bool) -> None:
         self.journal.note("park", QueueAway)
         self.parked.append((ticket, delay, generation))
+
+    def admit(self, ticket: Ticket, site: str, domain: str) -> bool:
+        return site not in self.crowded
+
+    def told(self, ticket: Ticket, lane: Lane, *, waited: float, until: float | None) -> None:
+        self.heard.append((lane.site, until))
+
+    def wake(self) -> None:
+        self.journal.note("wake", QueueAway)
+
+    async def hold(self, ticket: Ticket, *, site: str, delay: float, generation: int) -> None:
+        self.journal.note("hold", QueueAway)
+        self.held.append((site, delay, generation))
 
     async def done(self, ticket: Ticket) -> None:
         self.journal.note("done", QueueAway)

@@ -10,9 +10,10 @@ from feedback.log import Another, Claim, Elsewhere, Fresh, InDoubt, Settled, Sta
 from mta.attempt import Attempt, Broken, Doubtful, Path, Phase, Trouble
 from mta.lane import Lane
 from mta.routing import Routing
+from mta.routing.book import PolicyBook
 from mta.routing.route import NoRoute, Route
 from mta.smtp import Mail, Offers, Relay
-from mta.traffic.permit import Gate, Held
+from mta.traffic.permit import Gate, Permit
 from mta.traffic.rule import Rule
 from mta.traffic.rules import RulesInForce
 from mta.traffic.source import choose_source
@@ -49,6 +50,8 @@ class Outside:
     reading: Reading
     orders: Orders
     intend: Callable[[tuple[str, int]], Awaitable[bool]]
+    policies: PolicyBook | None = None
+    """Those of MTA-STS, opened before the first mail."""
     watch: Callable[[Attempt, str, float], None] = lambda attempt, domain, now: None
     """Sees every attempt, with the recipient's domain and the time."""
 
@@ -77,12 +80,12 @@ class Delivery:
             case Fresh(state) | Taken(state) | InDoubt(state):
                 await self.settlement.accept(claim)  # first, lest an outcome wait for it with a dot already sent
                 try:
-                    state, disposition = await self._drive(job, state, doubted=isinstance(claim, InDoubt))
+                    state, disposition = await self._drive(ticket, job, state, isinstance(claim, InDoubt))
                     await self.settlement.settle(ticket, state, disposition, self.clock())
                 finally:
                     self.settlement.window.leave(job.job_id)
 
-    async def _drive(self, job: SendJob, state: State, *, doubted: bool) -> tuple[State, Disposition]:
+    async def _drive(self, ticket: Ticket, job: SendJob, state: State, doubted: bool) -> tuple[State, Disposition]:
         """One attempt, or the reason why none was made; the state counts it."""
         if early := self._without_attempt(job, state, doubted):
             return state, early
@@ -92,14 +95,10 @@ class Delivery:
         route = await self.outside.routing.route(prepared.envelope.domain)
         if isinstance(route, NoRoute):
             return self._read(job, state, _unrouted(prepared, route, self.clock()), None)
-        rule = self.outside.rules.match(route)
         lane = Lane(choose_source(prepared.sources, route.site, self.rng), route.site)
-        if stopped := self._stopped(job, lane):
-            return state, stopped
-        rule = self.outside.orders.in_force(rule, lane)
-        permit = await self.outside.gate.ask(lane, rule, transactional=job.transactional, patience=_PATIENCE)
-        if isinstance(permit, Held):
-            return state, HeldUntil(min(permit.until, self.outside.orders.horizon(lane)), permit.why)
+        permit = await self._leave(ticket, job, lane, self.outside.rules.match(route))
+        if not isinstance(permit, Permit):
+            return state, permit
         attempt = None
         try:
             if self.clock() >= state.expires_at:  # it waited for its way and its turn
@@ -110,6 +109,23 @@ class Delivery:
         finally:
             asked = self.outside.gate.settle(permit, attempt)
         return self._read(job, state, attempt, asked)
+
+    async def _leave(self, ticket: Ticket, job: SendJob, lane: Lane, rule: Rule) -> Permit | Disposition:
+        """Leave for one attempt, or why there is none. The queue hears of it, which takes no more than can go."""
+        asked_at = self.clock()
+        stopped = self._stopped(job, lane)
+        if stopped is None:
+            if not self.settlement.admit(ticket, lane, job.envelope.domain):
+                return HeldUntil(asked_at + _PAUSE, "others of its site are waiting", lane.site)
+            rule = self.outside.orders.in_force(rule, lane)
+            permit = await self.outside.gate.ask(lane, rule, transactional=job.transactional, patience=_PATIENCE)
+            if isinstance(permit, Permit):
+                self.settlement.told(ticket, lane, waited=self.clock() - asked_at, until=None)
+                return permit
+            stopped = HeldUntil(min(permit.until, self.outside.orders.horizon(lane)), permit.why, lane.site)
+        if isinstance(stopped, HeldUntil):
+            self.settlement.told(ticket, lane, waited=self.clock() - asked_at, until=stopped.at)
+        return stopped
 
     def _without_attempt(self, job: SendJob, state: State, doubted: bool) -> Disposition | None:
         now = self.clock()
@@ -128,7 +144,8 @@ class Delivery:
         if self.outside.orders.cancelled(job.delivery_id):
             return Cancelled()
         if suspension := self.outside.orders.suspension(lane, job.envelope.domain):
-            return HeldUntil(look_again(suspension, self.clock(), self.rng.random()), _suspended(suspension))
+            again = look_again(suspension, self.clock(), self.rng.random())
+            return HeldUntil(again, _suspended(suspension), lane.site)
         return None
 
     async def _send(

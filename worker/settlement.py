@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from feedback.event import Event, encode, join
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
 from feedback.writer import Writer
+from mta.lane import Lane
 from worker.disposition import Cancelled, Disposition, Done, Expired, GiveUp, HeldUntil, RetryAt
 from worker.group import Group
 from worker.outage import Outage
@@ -41,6 +42,14 @@ class Settlement:
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
         self._events = Group(self._publish, limit=grouping.batch, linger=grouping.linger)
 
+    def admit(self, ticket: Ticket, lane: Lane, domain: str) -> bool:
+        """Whether a ticket may go to the gate now, or there are enough of its site's on the way."""
+        return self._queue.admit(ticket, lane.site, domain)
+
+    def told(self, ticket: Ticket, lane: Lane, *, waited: float, until: float | None) -> None:
+        """What the gate said to a ticket: leave after `waited` seconds, or none before `until`."""
+        self._queue.told(ticket, lane, waited=waited, until=until)
+
     def publish(self, event: bytes) -> Awaitable[None]:
         """Send an encoded event out with the next feedback message; awaiting it waits for the broker's confirmation."""
         return self._events.join(event)
@@ -55,9 +64,12 @@ class Settlement:
     async def settle(self, ticket: Ticket, state: State, disposition: Disposition, now: float) -> None:
         """Write down, report and act on what became of a job; `state.attempt` counts the attempt just made."""
         match disposition:
-            case HeldUntil(at):
+            case HeldUntil(at, _, site):
                 await self._release.join((state.face.job_id, state.attempt))
-                await self._park(ticket, state, at, now)
+                if site is None:
+                    await self._park(ticket, state, at, now)
+                else:
+                    await self._hold(ticket, state, site, at - now)
                 await self.finish(ticket)
             case Done(attempt):
                 await self._conclude(ticket, state, self._writer.sent(state, now, attempt), final="sent")
@@ -142,6 +154,11 @@ class Settlement:
             lambda: self._queue.park(
                 ticket, delay=max(0.0, at - now), generation=state.seq, transactional=ticket.transactional
             )
+        )
+
+    async def _hold(self, ticket: Ticket, state: State, site: str, delay: float) -> None:
+        await self._outage.outlast(
+            lambda: self._queue.hold(ticket, site=site, delay=max(0.0, delay), generation=state.seq)
         )
 
     async def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:

@@ -83,6 +83,8 @@ PURE = [
     "worker/orders/order.py",
     "worker/orders/row.py",
     "worker/orders/standing.py",
+    "worker/queue/census.py",
+    "worker/queue/portion.py",
     "worker/schedule.py",
     "worker/sink/behaviour.py",
     "worker/sink/grammar.py",

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mta.lane import Lane
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
@@ -51,6 +53,20 @@ class JobQueue(Protocol):
     async def park(self, ticket: Ticket, *, delay: float, generation: int, transactional: bool) -> None:
         """Queue a copy that comes up after `delay` seconds (within 5 % or 5 s, never noticeably early); returns when it
         is confirmed. The ticket itself is still to be finished."""
+
+    def admit(self, ticket: Ticket, site: str, domain: str) -> bool:
+        """Whether a ticket for this site (and recipient's domain) may go to the gate. If not, enough of the site's tickets
+        are on their way already, or it takes none now: the ticket is to be held."""
+
+    def told(self, ticket: Ticket, lane: Lane, *, waited: float, until: float | None) -> None:
+        """What the gate said of a ticket: leave after `waited` seconds, or none before `until` (POSIX seconds)."""
+
+    def wake(self) -> None:
+        """Sites that took nothing may take something again: an order has changed."""
+
+    async def hold(self, ticket: Ticket, *, site: str, delay: float, generation: int) -> None:
+        """Queue a copy that comes up when its site takes more, where the adapter can tell, else after `delay` seconds;
+        returns when it is confirmed. The ticket itself is still to be finished."""
 
     async def done(self, ticket: Ticket) -> None:
         """Finish a ticket."""

@@ -27,6 +27,12 @@ class Acks:
         if tag > self.floor and tag not in self._strays:
             self._done.add(tag)
 
+    def gone(self, tag: int) -> None:
+        """The broker has been told otherwise of this one."""
+        if tag > self.floor:
+            self._done.discard(tag)
+            self._strays.add(tag)
+
     def take(self, *, strays: bool) -> list[Ack]:
         """What to send now: one acknowledgement for the unbroken run of finished deliveries at the bottom, and with
         `strays` one each for the others."""

@@ -3,127 +3,128 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from aiormq.abc import DeliveredMessage
-from aiormq.channel import Channel
 
 from worker.queue import QueueAway
-from worker.queue.rabbit.acks import Acks
 from worker.queue.rabbit.link import Wire, away
+from worker.queue.rabbit.tap import Delivery, Tap
 
 _log = structlog.get_logger("worker.queue.rabbit")
-_LINGER = 0.01  # seconds between two acknowledgements
-_STRAY_ROUNDS = 20  # so many of them before deliveries finished out of turn are acknowledged one by one
 _WATCH = 20.0  # seconds between two looks at whether a queue that has messages still sends them
+_PATIENCE = 10.0  # seconds for one word of the broker
 
-
-class Tap:
-    """One channel's deliveries and their acknowledgements.
-
-    Deliveries of a lost channel come back on the next one, so finishing them here does nothing, and cannot finish another's.
-    """
-
-    def __init__(self, wire: Wire, channel: Channel, prefetch: int) -> None:
-        self.wire = wire
-        self.channel = channel
-        self.arrived = 0  # the tag of the latest delivery
-        self._many = max(prefetch // 4, 1)
-        self._acks = Acks()
-        self._some = asyncio.Event()
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that arrived is finished and acknowledged."""
-        return self._acks.floor == self.arrived
-
-    def done(self, tag: int) -> None:
-        self._acks.done(tag)
-        self._some.set()
-
-    async def acknowledge(self) -> None:
-        """Send acknowledgements in groups for as long as the channel lives."""
-        rounds = 0
-        while not self.wire.lost.is_set():
-            await self._some.wait()
-            await asyncio.sleep(_LINGER)
-            rounds += 1
-            strays = len(self._acks) >= self._many or rounds >= _STRAY_ROUNDS
-            if strays:
-                rounds = 0
-            try:
-                await self.flush(strays=strays)
-            except QueueAway:
-                return
-            if not self._acks:
-                self._some.clear()
-
-    async def flush(self, *, strays: bool = True) -> None:
-        """Acknowledge what is finished.
-
-        Raises:
-            QueueAway: the channel is lost.
-        """
-        with away():
-            for tag, multiple in self._acks.take(strays=strays):
-                await self.channel.basic_ack(tag, multiple=multiple, wait=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delivery:
-    """One message as it came over one channel."""
-
-    message: DeliveredMessage
-    tap: Tap
-
-    def done(self) -> None:
-        self.tap.done(self.message.delivery_tag or 0)
+Wanted = Callable[[Delivery], bool]
 
 
 class Intake:
     """Takes from one queue, at most `prefetch` unfinished messages at a time.
 
-    `wanted` looks at each delivery first and says whether to show it; what it does not want, it sees to itself.
+    `wanted` looks at each delivery first and says whether to show it; what it does not want, it sees to itself. `bell` rings
+    when there is something to take. The loss of a `vital` intake's channel is the loss of its connection.
     """
 
-    def __init__(self, queue: str, prefetch: int, wanted: Callable[[Delivery], bool] = lambda _: True) -> None:
-        self._queue = queue
-        self._prefetch = prefetch
+    def __init__(
+        self, queue: str, prefetch: int, wanted: Wanted = lambda _: True, *, bell: asyncio.Event | None = None
+    ) -> None:
+        self.queue = queue
+        self.prefetch = prefetch
+        self.resting = False
         self._wanted = wanted
         self._ready: deque[Delivery] = deque()
-        self._some = asyncio.Event()
+        self._bell = bell or asyncio.Event()
         self._tap: Tap | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def attach(self, wire: Wire) -> None:
+    async def attach(self, wire: Wire, *, vital: bool = True) -> None:
         """Consume over a new connection."""
         self._forget()
-        channel = await wire.channel(prefetch=self._prefetch, vital=True)
-        tap = self._tap = Tap(wire, channel, self._prefetch)
+        channel = await wire.channel(prefetch=self.prefetch, vital=vital)
+        tap = self._tap = Tap(wire, channel, self.prefetch)
         self._tasks = [asyncio.create_task(tap.acknowledge()), asyncio.create_task(self._watch(tap))]
-        await channel.basic_consume(self._queue, partial(self._arrived, tap), consumer_tag=self._queue)
+        self.resting = False
+        await channel.basic_consume(self.queue, partial(self._arrived, tap), consumer_tag=self.queue)
+
+    @property
+    def lost(self) -> bool:
+        """It takes nothing before it is attached again: connection, channel or queue are gone."""
+        return self._tap is None or self._tap.lost or not (self.resting or self.queue in self._tap.channel.consumers)
+
+    @property
+    def waiting(self) -> int:
+        """How many could be taken at once."""
+        return len(self._ready)
+
+    @property
+    def unfinished(self) -> int:
+        return self._tap.unfinished if self._tap is not None else 0
+
+    @property
+    def arrived(self) -> int:
+        return self._tap.arrived if self._tap is not None else 0
+
+    def pop(self) -> Delivery | None:
+        """The next message, if there is one."""
+        if self._tap is not None and self._tap.lost:
+            self._ready.clear()  # the broker sends these again
+        return self._ready.popleft() if self._ready else None
 
     async def take(self, limit: int) -> list[Delivery]:
         """Up to `limit` messages, waiting for at least one, through an outage if need be."""
         while True:
-            if self._tap is not None and self._tap.wire.lost.is_set():
-                self._ready.clear()  # the broker sends these again
-            if self._ready:
-                return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
-            self._some.clear()
-            await self._some.wait()
+            taken: list[Delivery] = []
+            while len(taken) < limit and (delivery := self.pop()):
+                taken.append(delivery)
+            if taken:
+                return taken
+            self._bell.clear()
+            await self._bell.wait()
+
+    async def rest(self) -> None:
+        """Consume no more for now, and give back what nobody has taken.
+
+        Raises:
+            QueueAway: the connection is lost.
+        """
+        tap = self._tap
+        if tap is None or self.resting:
+            return
+        self.resting = True
+        with away():
+            await tap.channel.basic_cancel(self.queue, timeout=_PATIENCE)
+        unseen = [delivery.tag for delivery in self._ready]
+        self._ready.clear()
+        await tap.give_back(unseen)
+
+    async def resume(self, prefetch: int) -> None:
+        """Consume again, at most `prefetch` unfinished messages at a time.
+
+        Raises:
+            QueueAway: the connection is lost.
+        """
+        tap = self._tap
+        if tap is None or not self.resting:
+            return
+        self.prefetch = prefetch
+        tap.many = max(prefetch // 4, 1)
+        self.resting = False
+        with away():
+            await tap.channel.basic_qos(prefetch_count=prefetch, timeout=_PATIENCE)
+            consume = partial(self._arrived, tap)
+            await tap.channel.basic_consume(self.queue, consume, consumer_tag=self.queue, timeout=_PATIENCE)
 
     async def close(self) -> None:
         """Consume no more, and acknowledge what is finished; the rest goes back when the connection is closed."""
-        tap = self._tap
+        tap, resting = self._tap, self.resting
         self._forget()
-        if tap is None or tap.wire.lost.is_set():
+        if tap is None or tap.lost:
             return
         try:
-            with away():
-                await tap.channel.basic_cancel(self._queue, timeout=5)
+            if not resting:
+                with away():
+                    await tap.channel.basic_cancel(self.queue, timeout=5)
             await tap.flush()
         except QueueAway:
             return
@@ -138,25 +139,41 @@ class Intake:
     async def _arrived(self, tap: Tap, message: DeliveredMessage) -> None:
         tap.arrived = message.delivery_tag or 0
         delivery = Delivery(message, tap)
-        if tap is self._tap and self._wanted(delivery):
+        if tap is not self._tap:
+            return
+        if self.resting:
+            await self._return(delivery)
+        elif self._wanted(delivery):
             self._ready.append(delivery)
-            self._some.set()
+            self._bell.set()
+
+    async def _return(self, delivery: Delivery) -> None:
+        """It was on its way when the consumer was cancelled; given back after the broker has said that it is."""
+        while self.queue in delivery.tap.channel.consumers:  # noqa: ASYNC110 - the client library tells of it in no other way
+            await asyncio.sleep(0.01)
+        try:
+            await delivery.tap.give_back([delivery.tag])
+        except QueueAway:
+            return
 
     async def _watch(self, tap: Tap) -> None:
         """Drop a connection over which a queue that has messages sends none, though nothing is unfinished."""
         suspect = -1
-        while not tap.wire.lost.is_set():
+        while not tap.lost:
             await asyncio.sleep(_WATCH)
+            if self.resting:
+                suspect = -1
+                continue
             try:
                 with away():
-                    declared = await tap.channel.queue_declare(self._queue, passive=True, timeout=_WATCH)
+                    declared = await tap.channel.queue_declare(self.queue, passive=True, timeout=_WATCH)
             except QueueAway:
                 tap.wire.drop()
                 return
             if not declared.message_count or not tap.idle:
                 suspect = -1
             elif suspect == tap.arrived:
-                _log.warning("consumer_stalled", queue=self._queue, waiting=declared.message_count)
+                _log.warning("consumer_stalled", queue=self.queue, waiting=declared.message_count)
                 tap.wire.drop()
             else:
                 suspect = tap.arrived

@@ -42,12 +42,19 @@ def away() -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_cancelled():
             raise
         raise QueueAway("the connection to RabbitMQ was lost") from None
     except (AMQPError, OSError, TimeoutError, RuntimeError) as fault:
+        if is_cancelled():  # it ends a cancelled call with a fault, too
+            raise asyncio.CancelledError from fault
         raise QueueAway(f"RabbitMQ: {type(fault).__name__}: {fault}") from fault
+
+
+def is_cancelled() -> bool:
+    """Whether this task has been told to stop, though the client library may have kept it from hearing so."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 class Wire:
@@ -56,14 +63,15 @@ class Wire:
     def __init__(self, connection: AbstractConnection) -> None:
         self.lost = asyncio.Event()
         self._connection = connection
-        self._channels: list[object] = []
+        self._channels: set[object] = set()  # those that live, kept from the collector
         connection.close_callbacks.add(self._on_close)
 
     async def channel(self, *, prefetch: int = 0, vital: bool = False) -> Channel:
         """A new channel with publisher confirms, on which a message that cannot be routed is an error."""
         channel = self._connection.channel(on_return_raises=True)
         await channel.initialize()
-        self._channels.append(channel)
+        self._channels.add(channel)
+        channel.close_callbacks.add(lambda *_: self._channels.discard(channel))
         raw = cast(Channel, await channel.get_underlay_channel())
         if vital:
             channel.close_callbacks.add(self._on_close)

@@ -1,5 +1,6 @@
 """From AMQP messages to tickets, and from tickets to the copies that are parked or rejected."""
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from aiormq import spec
 
 GENERATION = "x-generation"
-DUE = "x-due"
+REST = "x-rest"  # seconds still to wait after this way down the ladder
 PROBE = "x-probe"
 REASON = "x-reason"
 _WAIT = "wait-"  # a headers exchange does not look at names that begin with x-
@@ -17,7 +18,7 @@ _REASON_LIMIT = 1000
 _PROPERTIES_LIMIT = 120_000
 # Told by the broker, not by the publisher.
 _COUNTS = ("x-delivery-count", "x-acquired-count")
-_JOURNEY = ("x-death", "x-first-death-", "x-last-death-", GENERATION, DUE, _WAIT)
+_JOURNEY = ("x-death", "x-first-death-", "x-last-death-", GENERATION, REST, _WAIT)
 # A copy that carried these would be routed once more by them.
 _ROUTES = ("CC", "BCC")
 
@@ -42,16 +43,25 @@ def whole(value: Any) -> int:
 
 
 def parked_properties(
-    given: spec.Basic.Properties, headers: Mapping[str, Any], *, generation: int, due: float, stays: Sequence[int]
+    given: spec.Basic.Properties,
+    headers: Mapping[str, Any],
+    *,
+    generation: int,
+    stays: Sequence[int],
+    rest: float = 0.0,
 ) -> spec.Basic.Properties:
-    """The properties of a copy that comes up at `due` (POSIX seconds) and stays at these rungs of the ladder."""
+    """The properties of a copy that stays at these rungs of the ladder; `rest`: seconds it is to wait when it has left them.
+
+    Told as a duration, so that no clock that is set can make it wait longer or shorter."""
     properties = _copied(given)
     properties.delivery_mode = 2
     properties.expiration = None
     # The client library tells returned messages apart by this, so that a copy has its own.
     properties.message_id = None
-    marks = {wait(rung): True for rung in stays}
-    return _with_headers(properties, headers, marks | {GENERATION: generation, DUE: round(due * 1000)})
+    marks: dict[str, Any] = {wait(rung): True for rung in stays}
+    if rest > 0:
+        marks |= {REST: math.ceil(rest)}
+    return _with_headers(properties, headers, marks | {GENERATION: generation})
 
 
 def rejected_properties(given: spec.Basic.Properties, headers: Mapping[str, Any], reason: str) -> spec.Basic.Properties:
@@ -67,10 +77,9 @@ def is_transactional(key: str) -> bool:
 
 
 def routing_key(given: str, *, transactional: bool) -> str:
-    """A key of the wanted class, as near as can be to the one that the ticket came with."""
-    if is_transactional(given) == transactional:
-        return given
-    word = "transactional" if transactional else "bulk"
+    """The key by which a ticket comes back that was put away: of its class, and no site's own, since what is due does not
+    stand behind what was published for its site meanwhile."""
+    word = "transactional" if transactional else "due"
     key = f"{word}.{given.partition('.')[2]}"
     return key if len(key.encode()) <= 255 else word
 

@@ -7,8 +7,9 @@ from aiormq import spec
 
 from worker.queue import Job
 from worker.queue.rabbit.link import Link, Wire
+from worker.queue.rabbit.names import Names
 from worker.queue.rabbit.outlet import Outlet
-from worker.queue.rabbit.topology import Names, declare
+from worker.queue.rabbit.topology import declare
 
 _IN_FLIGHT = 200
 

@@ -1,20 +1,20 @@
 """A worker's side of the queue."""
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from aiormq import spec
 
+from mta.lane import Lane
 from worker.queue import QueueAway, Ticket
-from worker.queue.rabbit.intake import Delivery, Intake
-from worker.queue.rabbit.ladder import rungs
+from worker.queue.rabbit.intake import Intake
+from worker.queue.rabbit.ladder import LONGEST, rungs
 from worker.queue.rabbit.link import Link, Wire
 from worker.queue.rabbit.message import (
-    DUE,
     GENERATION,
     PROBE,
+    REST,
     is_transactional,
     parked_properties,
     published_headers,
@@ -22,10 +22,12 @@ from worker.queue.rabbit.message import (
     routing_key,
     whole,
 )
+from worker.queue.rabbit.names import Names, held_key
 from worker.queue.rabbit.outlet import Outlet
-from worker.queue.rabbit.topology import Names, declare
+from worker.queue.rabbit.sites import Sites
+from worker.queue.rabbit.tap import Delivery
+from worker.queue.rabbit.topology import declare
 
-_EARLY = 2.0  # seconds; clocks of two machines may differ by less without a ticket being put back
 _RETRY = 1.0
 
 
@@ -49,7 +51,9 @@ class RabbitQueue:
     ) -> None:
         self._names = Names(prefix)
         self._timeout = timeout
-        self._bulk = Intake(self._names.bulk, prefetch.bulk, self._wanted)
+        bell = asyncio.Event()
+        self._bulk = Intake(self._names.bulk, prefetch.bulk, self._wanted, bell=bell)
+        self._sites = Sites(self._names, self._bulk, self._wanted, bell)
         self._transactional = Intake(self._names.transactional, prefetch.transactional, self._wanted)
         self._in = Link(url, self._attach)
         self._out = Link(url, self._outlet)
@@ -66,17 +70,37 @@ class RabbitQueue:
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        await self._sites.close()
         await self._bulk.close()
         await self._transactional.close()
         await self._in.close()
         await self._out.close()
 
     async def take(self, *, transactional: bool, limit: int) -> list[Ticket]:
-        intake = self._transactional if transactional else self._bulk
-        return [self._ticket(delivery) for delivery in await intake.take(limit)]
+        taken = await (self._transactional if transactional else self._sites).take(limit)
+        return [self._ticket(delivery) for delivery in taken]
+
+    def admit(self, ticket: Ticket, site: str, domain: str) -> bool:
+        return self._sites.admit(ticket.receipt, site, domain, transactional=ticket.transactional)
+
+    def told(self, ticket: Ticket, lane: Lane, *, waited: float, until: float | None) -> None:
+        if ticket.transactional:
+            ticket.receipt.leave()
+        else:
+            self._sites.told(ticket.receipt, lane, waited=waited, until=until)
+
+    def wake(self) -> None:
+        self._sites.wake()
 
     async def park(self, ticket: Ticket, *, delay: float, generation: int, transactional: bool) -> None:
-        await self._park(ticket.receipt, due=time.time() + delay, generation=generation, transactional=transactional)
+        await self._park(ticket.receipt, delay, generation=generation, transactional=transactional)
+
+    async def hold(self, ticket: Ticket, *, site: str, delay: float, generation: int) -> None:
+        if ticket.transactional or not self._sites.holds(site):
+            await self.park(ticket, delay=delay, generation=generation, transactional=ticket.transactional)
+        else:
+            properties = self._properties(ticket.receipt, generation)
+            await self._out.up.publish(ticket.body, properties, exchange=self._names.held, key=held_key(site))
 
     async def done(self, ticket: Ticket) -> None:
         ticket.receipt.done()
@@ -95,23 +119,28 @@ class RabbitQueue:
         await declare(wire, self._names)
         await self._bulk.attach(wire)
         await self._transactional.attach(wire)
+        await self._sites.attach(wire)
 
     async def _outlet(self, wire: Wire) -> Outlet:
         await declare(wire, self._names)
         return await Outlet(wire, self._timeout).open()
 
-    async def _park(self, delivery: Delivery, *, due: float, generation: int, transactional: bool) -> None:
-        message = delivery.message
-        given = message.header.properties
-        headers = published_headers(given.headers, parked=self._is_parked(delivery))
-        stays = rungs(due - time.time())
-        properties = parked_properties(given, headers, generation=generation, due=due, stays=stays)
+    async def _park(self, delivery: Delivery, delay: float, *, generation: int, transactional: bool) -> None:
+        stays = rungs(delay)
+        properties = self._properties(delivery, generation, stays, rest=delay - LONGEST)
         await self._out.up.publish(
-            message.body,
+            delivery.message.body,
             properties,
             exchange=self._names.wait(stays[0] if stays else 0),
-            key=routing_key(message.routing_key or "", transactional=transactional),
+            key=routing_key(delivery.message.routing_key or "", transactional=transactional),
         )
+
+    def _properties(
+        self, delivery: Delivery, generation: int, stays: tuple[int, ...] = (), *, rest: float = 0.0
+    ) -> spec.Basic.Properties:
+        given = delivery.message.header.properties
+        headers = published_headers(given.headers, parked=self._is_parked(delivery))
+        return parked_properties(given, headers, generation=generation, stays=stays, rest=rest)
 
     def _is_parked(self, delivery: Delivery) -> bool:
         # Judged by the way it came, so that no publisher can pass a job off as a retry ticket.
@@ -135,8 +164,8 @@ class RabbitQueue:
         if PROBE in headers:
             delivery.done()
             return False
-        if self._is_parked(delivery) and whole(headers.get(DUE)) / 1000 > time.time() + _EARLY:
-            self._start(self._put_back(delivery))
+        if self._is_parked(delivery) and (rest := whole(headers.get(REST))) > 0:
+            self._start(self._put_back(delivery, rest))
             return False
         return True
 
@@ -145,17 +174,13 @@ class RabbitQueue:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _put_back(self, delivery: Delivery) -> None:
+    async def _put_back(self, delivery: Delivery, rest: float) -> None:
         """Park a ticket again that was to wait longer than the ladder is high."""
-        headers = delivery.message.header.properties.headers or {}
-        while not delivery.tap.wire.lost.is_set():
+        generation = whole((delivery.message.header.properties.headers or {}).get(GENERATION))
+        transactional = is_transactional(delivery.message.routing_key or "")
+        while not delivery.tap.lost:
             try:
-                await self._park(
-                    delivery,
-                    due=whole(headers[DUE]) / 1000,
-                    generation=whole(headers.get(GENERATION)),
-                    transactional=is_transactional(delivery.message.routing_key or ""),
-                )
+                await self._park(delivery, rest, generation=generation, transactional=transactional)
             except QueueAway:
                 await asyncio.sleep(_RETRY)
             else:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from feedback.stream import FeedbackMessage
 from worker.queue.rabbit.intake import Intake
 from worker.queue.rabbit.link import Link, Wire
-from worker.queue.rabbit.topology import Names, declare
+from worker.queue.rabbit.names import Names
+from worker.queue.rabbit.topology import declare
 
 
 class RabbitFeedback:

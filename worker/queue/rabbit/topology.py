@@ -5,7 +5,6 @@ alone, because campaign services and trackers declare them too.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from aiormq import spec
@@ -15,50 +14,12 @@ from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 from worker.queue.rabbit.ladder import RUNGS
 from worker.queue.rabbit.link import Wire
 from worker.queue.rabbit.message import PROBE, wait
+from worker.queue.rabbit.names import Names
 
 # RabbitMQ 4.x drops a message on its 21st delivery unless told otherwise, and each lost connection is a delivery.
 _UNLIMITED = 1_000_000_000
 # A quorum queue whose broker is killed within its first second may never find its leader again.
 _SETTLING = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names under one prefix."""
-
-    prefix: str
-
-    @property
-    def jobs(self) -> str:
-        return f"{self.prefix}.jobs"
-
-    @property
-    def feedback(self) -> str:
-        return f"{self.prefix}.feedback"
-
-    @property
-    def rejected(self) -> str:
-        return f"{self.prefix}.rejected"
-
-    @property
-    def tickets(self) -> str:
-        return f"{self.prefix}.tickets"
-
-    @property
-    def bulk(self) -> str:
-        return f"{self.prefix}.bulk"
-
-    @property
-    def transactional(self) -> str:
-        return f"{self.prefix}.transactional"
-
-    @property
-    def settled(self) -> str:
-        """An exchange that is declared last: while it is missing, queues may be too young to be trusted."""
-        return f"{self.prefix}.settled"
-
-    def wait(self, rung: int) -> str:
-        return f"{self.prefix}.wait.{rung}"
 
 
 async def declare(wire: Wire, names: Names) -> None:
@@ -79,6 +40,9 @@ async def _declare_exchanges(channel: Channel, names: Names) -> None:
     await channel.exchange_declare(names.bulk, exchange_type="fanout", durable=True, internal=True)
     await channel.exchange_declare(
         names.tickets, exchange_type="topic", durable=True, internal=True, arguments={"alternate-exchange": names.bulk}
+    )
+    await channel.exchange_declare(
+        names.held, exchange_type="direct", durable=True, arguments={"alternate-exchange": names.bulk}
     )
     for rung in range(RUNGS):
         await channel.exchange_declare(
@@ -109,7 +73,7 @@ def _queues(names: Names) -> list[tuple[str, dict[str, Any]]]:
         )
         for rung in range(RUNGS)
     ]
-    return [(names.bulk, kept), (names.transactional, kept), *waits]
+    return [(names.bulk, kept), (names.transactional, kept), (names.sites, kept), *waits]
 
 
 async def _declare_queues(wire: Wire, names: Names, part: int) -> None:

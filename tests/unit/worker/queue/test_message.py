@@ -16,7 +16,7 @@ def test_a_published_job_keeps_headers_that_look_like_ours() -> None:
 
 
 def test_a_parked_copy_is_shown_without_the_marks_of_its_journey() -> None:
-    headers = {"x-generation": 5, "x-due": 1, "wait-3": True, "x-death": [], "x-first-death-queue": "q", "job_id": "a"}
+    headers = {"x-generation": 5, "x-rest": 1, "wait-3": True, "x-death": [], "x-first-death-queue": "q", "job_id": "a"}
     assert published_headers(headers, parked=True) == {"job_id": "a"}
 
 
@@ -24,8 +24,8 @@ def test_a_parked_copy_names_its_rungs_and_loses_what_would_lead_it_astray() -> 
     given = spec.Basic.Properties(
         content_type="message/rfc822", expiration="1000", user_id="campaign", message_id="m", delivery_mode=1
     )
-    copy = parked_properties(given, {"CC": ["x.rejected"], "job_id": "a"}, generation=2, due=10.5, stays=(3, 0))
-    assert copy.headers == {"job_id": "a", "wait-3": True, "wait-0": True, "x-generation": 2, "x-due": 10500}
+    copy = parked_properties(given, {"CC": ["x.rejected"], "job_id": "a"}, generation=2, stays=(3, 0), rest=10.5)
+    assert copy.headers == {"job_id": "a", "wait-3": True, "wait-0": True, "x-generation": 2, "x-rest": 11}
     assert (copy.content_type, copy.delivery_mode) == ("message/rfc822", 2)
     assert (copy.expiration, copy.user_id, copy.message_id) == (None, None, None)
     assert given.expiration == "1000"
@@ -44,9 +44,10 @@ def test_a_rejected_copy_has_its_properties_and_a_reason_that_can_be_written() -
 @pytest.mark.parametrize(
     ("given", "transactional", "key"),
     [
-        ("bulk.a.example", False, "bulk.a.example"),
+        ("bulk.a.example", False, "due.a.example"),
         ("bulk.a.example", True, "transactional.a.example"),
-        ("transactional.a.example", False, "bulk.a.example"),
+        ("transactional.a.example", False, "due.a.example"),
+        ("held.a-site", False, "due.a-site"),
         ("transactional.a.example", True, "transactional.a.example"),
         ("", True, "transactional."),
         ("x." + "k" * 253, True, "transactional"),

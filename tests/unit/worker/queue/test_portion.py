@@ -1,0 +1,70 @@
+from worker.queue.portion import FIRST, LEAST, LONGEST, Portion
+
+MOST = 100
+
+
+def test_a_new_site_may_have_some_on_the_way_at_once() -> None:
+    portion = Portion(MOST)
+    portion.on_the_way = FIRST - 3
+    assert portion.free(0.0) == 3
+
+
+def test_a_site_that_takes_at_once_gets_more_and_more_up_to_the_most() -> None:
+    portion = Portion(MOST)
+    for number in range(1000):
+        portion.passed("lane", 0.01, float(number))
+    assert portion.limit == MOST
+
+
+def test_a_site_whose_tickets_wait_gets_fewer_but_never_none() -> None:
+    portion = Portion(MOST)
+    for number in range(1000):
+        portion.passed("lane", 1.0, float(number))
+    assert portion.limit == LEAST
+    assert portion.free(1000.0) == LEAST
+
+
+def test_a_site_that_takes_nothing_is_left_alone_until_it_said_it_would() -> None:
+    portion = Portion(MOST)
+    portion.held("lane", 12.0, 2.0)
+    assert [portion.free(now) > 0 for now in (2.0, 11.9, 12.0)] == [False, False, True]
+
+
+def test_the_first_of_several_places_in_the_line_is_when_the_site_takes_more() -> None:
+    portion = Portion(MOST)
+    for place in (12.0, 13.0, 14.0):
+        portion.held("lane", place, 2.0)
+    assert portion.opens(2.0) == 12.0
+    portion.held("lane", 20.0, 12.5)
+    assert portion.opens(12.5) == 20.0
+
+
+def test_a_site_is_looked_at_again_before_long_whatever_it_said() -> None:
+    portion = Portion(MOST)
+    portion.held("lane", float("inf"), 2.0)
+    assert portion.opens(2.0) == 2.0 + LONGEST
+
+
+def test_one_open_lane_of_several_keeps_the_site_open_and_a_lane_no_longer_used_does_not() -> None:
+    portion = Portion(MOST)
+    portion.passed("open", 0.0, 1.0)
+    portion.held("closed", 50.0, 2.0)
+    limit = portion.limit
+    assert portion.opens(2.0) == 2.0
+    portion.held("closed", 90.0, 51.0)
+    assert portion.opens(51.0) == 90.0
+    assert portion.limit < limit
+
+
+def test_leave_opens_a_lane_at_once() -> None:
+    portion = Portion(MOST)
+    portion.held("lane", 50.0, 2.0)
+    portion.passed("lane", 0.0, 3.0)
+    assert portion.opens(3.0) == 3.0
+
+
+def test_what_was_said_can_be_forgotten() -> None:
+    portion = Portion(MOST)
+    portion.held("lane", 50.0, 2.0)
+    portion.forget()
+    assert portion.free(2.0) > 0
