@@ -42,7 +42,8 @@ def build(
 ) -> Outside:
     """All of them but the preparation. `ledger` counts what becomes of TLS, for reports."""
     ways = routing(settings, rng)
-    book = PolicyBook(ways.dns, PolicyFetch(ways.addresses, ssl.create_default_context()), time.monotonic)
+    fetch = PolicyFetch(ways.addresses, ssl.create_default_context())
+    book = PolicyBook(ways.dns, fetch, time.time, adapters.policy_store(settings))
     securities = AsPublished(ways.dns, book, ledger.note) if ledger else AsPublished(ways.dns, book)
     seams = Outside(
         routing=ways,
@@ -52,6 +53,7 @@ def build(
         reading=reading,
         orders=Orders(adapters.order_book(settings), time.time),
         intend=intend,
+        policies=book,
     )
     return replace(seams, watch=ledger.count) if ledger else seams
 

@@ -13,7 +13,7 @@ import trustme
 
 from mta.attempt import Trouble
 from mta.routing import Policy, Routing
-from mta.routing.book import RENEWAL, RETRY, PolicyBook
+from mta.routing.book import RENEWAL, RETRY, Kept, PolicyBook, PolicyStore
 from mta.routing.https import MAX_SIZE, PolicyFetch
 from mta.routing.resolver import Resolver
 from mta.routing.route import Host, NoRoute, Route
@@ -120,13 +120,33 @@ class World:
 
         return Answer((Text(),), 60.0)
 
-    def book(self) -> PolicyBook:
-        return PolicyBook(self, self.fetch, lambda: self.now)  # type: ignore[arg-type]
+    def book(self, store: PolicyStore | None = None) -> PolicyBook:
+        return PolicyBook(self, self.fetch, lambda: self.now, store)  # type: ignore[arg-type]
+
+
+@dataclass
+class Drawer:
+    """A `PolicyStore` as good as a real one, and what has become of it."""
+
+    policies: dict[str, Kept] = field(default_factory=dict)
+    state: list[str] = field(default_factory=list)
+
+    async def open(self) -> None:
+        self.state.append("opened")
+
+    async def close(self) -> None:
+        self.state.append("closed")
+
+    async def kept(self, now: float, most: int) -> list[Kept]:
+        return [kept for kept in self.policies.values() if kept.until > now][:most]
+
+    async def keep(self, kept: Kept) -> None:
+        self.policies[kept.domain] = kept
 
 
 async def mode(book: PolicyBook) -> Mode | None:
     policy = await book.policy("example.net")
-    return policy and policy.mode
+    return policy.mode if policy else None
 
 
 async def test_a_policy_is_fetched_once_while_its_id_stays() -> None:
@@ -197,6 +217,48 @@ async def test_a_policy_that_many_want_is_fetched_once() -> None:
     book = world.book()
     assert await asyncio.gather(*(mode(book) for _ in range(20))) == [Mode.ENFORCE] * 20
     assert world.fetched == 1
+
+
+@pytest.mark.parametrize("id", [None, "1", "2"])
+async def test_a_policy_holds_over_a_restart_whoever_keeps_its_file_or_its_record_from_us(id: str | None) -> None:
+    world, store = World(), Drawer()
+    await mode(world.book(store))
+    world.id, world.file, world.now = id, Unfetched("blocked"), world.now + 86_000.0
+    book = world.book(store)
+    await book.open()
+    assert await mode(book) is Mode.ENFORCE
+    world.now += 401.0
+    assert await mode(book) is None
+    await book.close()
+    assert store.state == ["opened", "closed"]
+
+
+async def test_after_a_restart_a_policy_is_renewed_when_it_would_have_been() -> None:
+    world, store = World(file=ENFORCED.replace("86400", "604800")), Drawer()
+    await mode(world.book(store))
+    world.now += RENEWAL - 1
+    book = world.book(store)
+    await book.open()
+    await mode(book)
+    assert world.fetched == 1
+    world.now += 1
+    await mode(book)
+    await asyncio.sleep(0)
+    assert world.fetched == 2
+    assert store.policies["example.net"].until == world.now + 604_800
+
+
+async def test_the_policy_that_is_kept_is_the_last_one_fetched() -> None:
+    world, store = World(), Drawer()
+    book = world.book(store)
+    await mode(book)
+    world.id, world.file = "2", ENFORCED.replace("enforce", "none")
+    await mode(book)
+    none = StsPolicy(Mode.NONE, 86_400.0, ("mx.example.net", "*.example.org"))
+    assert store.policies == {"example.net": Kept("example.net", "2", none, world.now + 86_400.0)}
+    world.id, world.file = "3", Unfetched("down")
+    await mode(book)
+    assert store.policies["example.net"].id == "2"
 
 
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
