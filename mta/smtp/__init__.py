@@ -51,5 +51,11 @@ class Relay(Protocol):
         """Make one attempt: hosts of the route in order, the next one only while nothing speaks about this mail (not
         reached, no greeting, no EHLO, no TLS, 421), never after the final dot."""
 
+    def open(self, lane: Lane) -> int:
+        """Connections open in a lane, or being opened or closed."""
+
+    def trim(self, lane: Lane, connections: int) -> None:
+        """Have no more than so many connections in a lane: close idle ones now, busy ones after their transaction."""
+
     async def close(self) -> None:
         """QUIT every idle session; busy ones end after their transaction."""

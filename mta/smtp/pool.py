@@ -87,6 +87,16 @@ class Pool:
             nth=nth,
         )
 
+    def open(self, lane: Lane) -> int:
+        shelf = self._shelves.get(lane)
+        return shelf.open if shelf else 0
+
+    def trim(self, lane: Lane, connections: int) -> None:
+        if shelf := self._shelves.get(lane):
+            self._part(lane, shelf, shelf.trim(connections))
+            if shelf.waiting:
+                self._part(lane, shelf, shelf.answer())
+
     async def close(self) -> None:
         self._closed = True
         for lane, shelf in list(self._shelves.items()):

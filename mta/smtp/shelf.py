@@ -6,6 +6,7 @@ closed when somebody needs their room, and count until they are.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -45,6 +46,7 @@ class Shelf:
     leaving: int = 0
     offers: Offers | None = None  # of the session opened last: what the next will most likely offer
     waiting: list[tuple[Wish, asyncio.Future[Leave]]] = field(default_factory=list)
+    most: float = math.inf  # connections that may be kept, whatever a mail's rule says that was lent one before
 
     @property
     def open(self) -> int:
@@ -54,7 +56,7 @@ class Shelf:
         """The leave for a wish; None: wait."""
         if found := self._idle(wish):
             return found
-        if self.open < wish.rule.connections:
+        if self.open < min(wish.rule.connections, max(1, self.most)):  # who has a permit shall not wait for ever
             self.dialling += 1
             return wish.hosts[0]
         return None if wish.alone else self._ahead(wish)
@@ -94,7 +96,7 @@ class Shelf:
         self.lent -= 1
         if session in self.ahead:
             self.ahead.remove(session)
-        if session.usable and session.messages < session.most and self.open < rule.connections:
+        if session.usable and session.messages < session.most and self.open < min(rule.connections, self.most):
             self.idle.append(session)
             return []
         return self._closing(session)
@@ -116,6 +118,12 @@ class Shelf:
             if session.idle_since <= since or not session.usable
             for each in self._closing(session)
         ]
+
+    def trim(self, connections: int) -> list[Session]:
+        """Keep no more sessions than so many, now and until the next trim."""
+        self.most = connections
+        over = self.open - self.leaving - connections
+        return [each for session in self.idle[: max(over, 0)] for each in self._closing(session)]
 
     def _idle(self, wish: Wish) -> Session | None:
         best = None

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from mta.duration import parse_duration
 from mta.traffic.quantity import parse_per, parse_rate
-from mta.traffic.rule import Family, Reaction, Rule, Timeouts, TlsPolicy
+from mta.traffic.rule import Family, Reaction, Rule, Start, Timeouts, TlsPolicy
 
 
 def _text(value: object) -> str:
@@ -65,6 +65,7 @@ class _Rule(_Entry):
     rate: Rate | None = None
     tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC
     ip: Family = Family.ANY
+    start: Start | None = None
     connect_timeout: Duration | None = None
     banner_timeout: Duration | None = None
     ehlo_timeout: Duration | None = None
@@ -95,6 +96,7 @@ class _Rule(_Entry):
             rate=self.rate,
             tls=self.tls,
             ip=self.ip,
+            start=self.start,
             timeouts=Timeouts(**timeouts),
             reactions=tuple(entry.reaction() for entry in self.on_reply),
             mx=self.mx,

@@ -43,11 +43,15 @@ class Guide(Protocol):
         """Seconds for which the limits in force are believed, where they may rise by themselves."""
 
     @property
+    def hope(self) -> float:
+        """How many times their present speed is to be expected of the limits in force, over the time that a job waits."""
+
+    @property
     def not_before(self) -> float:
         """No attempt begins earlier, though the lane is open."""
 
     def in_force(self, rule: Rule, now: float) -> Rule:
-        """The rule with its limits as they are now."""
+        """The rule with its limits as they are now; no connections: that will be known in a moment."""
 
     def begun(self, busy: int, now: float) -> Any:
         """An attempt begins, with `busy` connections in use; what is answered comes back with `settled`."""
@@ -72,6 +76,7 @@ class _Line:
     urgent: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     bulk: OrderedDict[Answer, Rule] = field(default_factory=OrderedDict)
     alarm: asyncio.TimerHandle | None = None
+    patience: float = 0.0
     ordered: tuple[int, float | None] | None = None
 
     def follow(self, rule: Rule, now: float) -> None:
@@ -121,7 +126,8 @@ class LaneGate:
         if not ahead and due == now:
             return self._permit(line, rule, force, now)
         line.guide.stopped(Stop.WINDOW if due is None else Stop.RATE)
-        if patience <= 0 or ahead >= line.turns.room(force, patience):
+        line.patience = patience
+        if patience <= 0 or ahead >= line.guide.hope * line.turns.room(force, patience):
             return self._held(line, rule, now)
         return await self._wait(line, rule, transactional, patience)
 
@@ -142,6 +148,7 @@ class LaneGate:
         """The lane's guide has changed its mind: answer those who can be answered now."""
         if line := self._lines.get(lane):
             self._serve(line)
+            self._send_away(line)
 
     async def _wait(self, line: _Line, rule: Rule, transactional: bool, patience: float) -> Permit | Held:
         loop = asyncio.get_running_loop()
@@ -192,6 +199,15 @@ class LaneGate:
         if line.turns.held.last <= now:  # nobody is on the way back either
             line.guide.stopped(Stop.WANT)
 
+    def _send_away(self, line: _Line) -> None:
+        """Those who came last, while it was not known that their turn would not come in time."""
+        now = asyncio.get_running_loop().time()
+        force = line.guide.in_force(next(iter(line.bulk.values())), now) if line.bulk else None
+        while force and line.bulk and line.waiting > line.guide.hope * line.turns.room(force, line.patience):
+            answer, rule = line.bulk.popitem()
+            if not answer.done():
+                answer.set_result(self._held(line, rule, now))
+
     def _set_alarm(self, line: _Line, due: float | None) -> None:
         if due is not None:
             line.alarm = asyncio.get_running_loop().call_at(due, self._serve, line)
@@ -208,8 +224,9 @@ class LaneGate:
         if closed > now:
             due, why = line.turns.place(force, closed, line.guide.horizon), line.guide.why
         else:
-            start = now + line.waiting / line.turns.speed(force)
-            due, why = line.turns.place(force, start, line.guide.horizon), _limits(force, rule)
+            hope = line.guide.hope
+            start = now + line.waiting / (hope * line.turns.speed(force))
+            due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
         return Held(self._clock() + due - now, why)
 
     def _line(self, lane: Lane, rule: Rule, now: float) -> _Line:
@@ -246,6 +263,8 @@ def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float
 
 def _limits(force: Rule, rule: Rule) -> str:
     """The limits behind a wait, for people."""
+    if not force.connections:
+        return f"rule {rule.name}: this worker's part of the limits is not known for the moment"
     rate = f", {format_rate(force.rate)}" if force.rate is not None else ""
     slowed = " (slowed down)" if force is not rule and force != rule else ""
     return f"rule {rule.name}: {force.connections} connections{rate}{slowed}"

@@ -5,10 +5,11 @@ window go back (in proportion, not by difference) to where a lane starts that kn
 wall is trusted the less. A closure that has not run out still holds.
 """
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import inf
 from typing import Any
+
+import msgspec
 
 from mta.traffic.dial import DOUBT, Dial
 from mta.traffic.pace import FIRST_RATE, FIRST_WINDOW, Pace, Standing
@@ -21,24 +22,28 @@ HALF_LIFE = 14 * 86400.0
 RESUMED = 0.9
 """The share of the wall at which a wave begins that remembers one."""
 
+VERSION = 1
+"""Of the text. What another version has written is not understood, and not a fault."""
+
 STALE = 600.0
 """Seconds without a refresh after which a pace is a memory."""
 
 
 def encode(account: Account) -> str:
     """An account as JSON; infinite numbers are null."""
-    return json.dumps(_finite(asdict(account)), separators=(",", ":"))
+    return msgspec.json.encode({"version": VERSION, "account": account}).decode()
 
 
-def decode(text: str, now: float) -> Account:
-    """The account that `encode` wrote, with its age at `now` taken off where nobody has used it for a while."""
-    tree = json.loads(text)
-    account = Account(
-        pace=_pace(tree["pace"]),
-        tally=Tally(**_infinite(tree["tally"])),
-        leases={worker: Lease(**lease) for worker, lease in tree["leases"].items()},
-        learning_until=-inf if tree["learning_until"] is None else tree["learning_until"],
-    )
+def decode(text: str, now: float) -> Account | None:
+    """The account that `encode` wrote, with its age at `now` taken off where nobody has used it for a while; None: it is
+    of another version, or no account at all."""
+    try:
+        written = msgspec.json.decode(text)
+        account = _account(written["account"]) if written["version"] == VERSION else None
+    except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
+        return None
+    if account is None:
+        return None
     last = max([account.pace.since, *(lease.until for lease in account.leases.values())])
     if now - last <= STALE:
         return account
@@ -78,19 +83,18 @@ def _aged(dial: Dial, first: float, weight: float, now: float) -> Dial:
     )
 
 
+def _account(tree: dict[str, Any]) -> Account:
+    return Account(
+        pace=_pace(tree["pace"]),
+        tally=Tally(**_infinite(tree["tally"])),
+        leases={worker: Lease(**_infinite(lease)) for worker, lease in tree["leases"].items()},
+        learning_until=-inf if tree["learning_until"] is None else tree["learning_until"],
+    )
+
+
 def _pace(tree: dict[str, Any]) -> Pace:
     parts = {"rate": Dial(**_infinite(tree["rate"])), "window": Dial(**_infinite(tree["window"]))}
     return Pace(**{**_infinite(tree), **parts, "standing": Standing(**tree["standing"])})
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _finite(part) for key, part in value.items()}
-        case float() if value in (inf, -inf):
-            return None
-        case _:
-            return value
 
 
 def _infinite(tree: dict[str, Any]) -> dict[str, Any]:

@@ -7,18 +7,25 @@ paper beside this file says why it is as it is.
 from dataclasses import dataclass, field, replace
 from math import ceil, exp, inf
 
-from mta.traffic.dial import WIDEN, Dial, Refusals, cut_rate, cut_window, raise_rate, raise_window
-from mta.traffic.rule import Rule
+from mta.traffic.dial import CREEP, DOUBLE, WIDEN, Dial, Refusals, cut_rate, cut_window, raise_rate, raise_window
+from mta.traffic.rule import Rule, Start
 from mta.traffic.tally import Tally, at_least
 
 FIRST_RATE = 2.0
 FIRST_WINDOW = 2.0
+BRISK_RATE, BRISK_ROUND = 50.0, 0.25
+"""The first rate, and the shortest round, where the operator has named the hosts."""
+ANY_RATE = 10_000.0
+"""Where a lane begins at its ceiling and there is none for the rate."""
 LEAST_RATE = 1 / 120
 
 TOLERATED = 0.003
 """The share of refusals for the rate that is no reason to go slower, for it may be anybody's noise."""
 TOLERATED_VAGUE = 0.05
 """The same where the reply names no limit."""
+VAGUE_FEW, VAGUE_MANY = 10.0, 1.0
+"""Messages a second under which such replies take no lane: while they are fewer than half, and when they are more. They may
+be about recipients, or about a fault that passes, and then going slower only makes mail late."""
 
 SEARCH_ROUND, SEARCH_TAKEN = 1.0, 8.0
 ROUND, ROUND_TAKEN = 10.0, 15.0
@@ -91,6 +98,11 @@ class Pace:
     opened_at: float = 0.0
     trial: bool = False
 
+    @property
+    def searching(self) -> bool:
+        """A limit is still looked for from below."""
+        return self.rate.searching or self.window.searching
+
     def limits(self, rule: Rule) -> tuple[int, float, int]:
         """Connections, messages a second, messages per connection: in force while the lane is not closed. Limits that an
         operator has fixed are these themselves, in a trial too."""
@@ -101,6 +113,18 @@ class Pace:
             return 1, min(self.rate.value, 1.0, rule.rate or inf), per_connection
         window = int(min(self.window.value, rule.connections))
         return max(1, window), min(self.rate.value, rule.rate or inf), max(1, per_connection)
+
+
+def first_pace(rule: Rule, now: float) -> Pace:
+    """The pace of a lane that knows nothing."""
+    match rule.start:
+        case Start.CEILING:
+            rate, window = rule.rate or ANY_RATE, float(rule.connections)
+        case Start.BRISK:
+            rate, window = BRISK_RATE, FIRST_WINDOW
+        case _:
+            rate, window = FIRST_RATE, FIRST_WINDOW
+    return Pace(since=now, rate=Dial(value=rate, calm_since=now), window=Dial(value=window, calm_since=now))
 
 
 Step = tuple[Pace, list[Change]]
@@ -182,24 +206,43 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
             Change(what="messages_per_connection", was=pace.per_connection, becomes=limit, why=tally.why, at=now)
         )
         after = replace(after, per_connection=limit, per_connection_at=now)
-    if _too_fast(tally) or (tally.ordered and tally.too_fast):
+    if _named(tally) or (tally.ordered and tally.too_fast):
         gone = now - max(pace.since, pace.heed_from)
-        flow = 1.1 * tally.heard / gone if gone >= 5 and tally.heard >= 20 else inf
+        enough = 5.0 if pace.rate.value < ANY_RATE else BRISK_ROUND  # such a rate says nothing of what was sent
+        flow = 1.1 * tally.heard / gone if gone >= enough and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
         deeper = 0.5 if pace.standing.heard(tally, now).share > SPENT else 1.0
         rate = replace(rate, value=max(rate.value * deeper, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))
+    elif (rate := _eased(pace.rate, tally, now)) is not pace.rate:
+        after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
+        changes.append(_change("rate", pace.rate, rate, tally, now))
     return (_next(after, now, spread), changes) if changes else None
 
 
-def _too_fast(tally: Tally) -> bool:
-    heard = tally.taken + tally.too_fast
-    return at_least(tally.too_fast, heard) > TOLERATED or at_least(tally.vague, heard + tally.vague) > TOLERATED_VAGUE
+def _named(tally: Tally) -> bool:
+    return at_least(tally.too_fast, tally.taken + tally.too_fast) > TOLERATED
+
+
+def _eased(rate: Dial, tally: Tally, now: float) -> Dial:
+    """The rate after refusals that name no limit: halved at most, and nothing learnt of where the limit is."""
+    heard = tally.taken + tally.too_fast + tally.vague
+    if at_least(tally.vague, heard) <= TOLERATED_VAGUE:
+        return rate
+    share = tally.vague / heard
+    value = max(rate.value * max(0.5, 1 - share), VAGUE_FEW if share < 0.5 else VAGUE_MANY)
+    return replace(rate.turned(value, now), growth=CREEP, tries=0) if value < rate.value else rate
 
 
 def _change(what: str, was: Dial, becomes: Dial, tally: Tally, now: float) -> Change:
     return Change(what=what, was=was.value, becomes=becomes.value, why=tally.why, at=now)
+
+
+def search_round(pace: Pace, rule: Rule) -> float:
+    """Seconds: brisk only before the first refusal."""
+    brisk = rule.start is Start.BRISK and pace.rate.growth == DOUBLE and not pace.trial
+    return BRISK_ROUND if brisk else SEARCH_ROUND
 
 
 def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None:
@@ -208,7 +251,7 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None
     gone = now - max(pace.since, pace.heed_from)
     searching = (pace.rate.searching and tally.bound_by_rate) or (pace.window.searching and tally.bound_by_window)
     least, enough = (
-        (SEARCH_ROUND, max(SEARCH_TAKEN, 2 * pace.window.value if tally.bound_by_window else 0))
+        (search_round(pace, rule), max(SEARCH_TAKEN, 2 * pace.window.value if tally.bound_by_window else 0))
         if searching
         else (ROUND, ROUND_TAKEN)
     )

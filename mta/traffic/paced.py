@@ -6,7 +6,7 @@ from math import inf
 
 from mta.attempt import Attempt, Refused
 from mta.lane import Lane
-from mta.traffic.pace import Change
+from mta.traffic.pace import SEARCH_ROUND, Change, search_round
 from mta.traffic.part import Begun, Part
 from mta.traffic.restraint import Restraint
 from mta.traffic.rule import Rule
@@ -18,12 +18,19 @@ _WANTS = 10_000
 """Connections a worker asks for when it has more messages than its part lets it send: as many as there are."""
 
 
-_SEARCHING, _KNOWN = 30.0, 600.0
-"""Seconds for which a pace is believed: it may double every second or be back from a trial, or
+_BRISK, _SEARCHING, _KNOWN = 2.0, 30.0, 600.0
+"""Seconds for which a pace is believed: it may double every quarter of a second, every second, or be back from a trial, or
 be tried beyond its wall every few minutes."""
 
+_RISE = 1.0
+"""Seconds in which a brisk search doubles again, if the rate is what holds the lane back."""
+_HOPE = 32.0
+"""Times the present rate: what eight such doublings in the two seconds that a job waits come to on average."""
+_UNTOLD = 500.0
+"""The same before the account has been heard for the first time: it may know the lane well."""
 
-@dataclass(slots=True, eq=False)
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Paced:
     """`Guide` of one lane in one worker. `refresh` is called when the account should be heard: at once where it is at hand,
     soon where it is in a store; until then the lane goes on within its lease. `clock` is POSIX time, which accounts keep."""
@@ -35,6 +42,8 @@ class Paced:
     refresh: Callable[["Paced"], None]
     reactions: Restraint = field(default_factory=Restraint)
     asked_at: float = -inf
+    answered_at: float = -inf
+    pending: bool = False
     not_before: float = -inf
     busy: int = 0
     pressed: bool = True
@@ -44,15 +53,31 @@ class Paced:
 
     @property
     def closed_until(self) -> float:
-        """In the loop's time. Without a lease the lane is closed until the account has been asked again."""
+        """In the loop's time. A lane that was told that there is nothing left for it is closed until it is time to ask
+        again; before it is told anything it is open, without a connection."""
         if self.part.closed_until > self.clock():
             return self.part.closed_until - self._offset
-        return -inf if self._leased or self.asked_at == -inf else self.asked_at + REFRESH
+        return -inf if self.leased or self.pending else self.answered_at + REFRESH
 
     @property
     def horizon(self) -> float:
         pace = self.part.pace
+        if self._rising:
+            return _BRISK
         return _SEARCHING if pace.trial or pace.rate.searching else _KNOWN
+
+    @property
+    def hope(self) -> float:
+        if self.answered_at == -inf:
+            return _UNTOLD
+        return _HOPE if self._rising else 1.0
+
+    @property
+    def _rising(self) -> bool:
+        """The rate has just been doubled, or is about to be for the first time, and will be again in a moment."""
+        pace = self.part.pace
+        brisk = search_round(pace, self.part.rule) < SEARCH_ROUND and pace.rate.searching
+        return brisk and self.clock() - pace.rate.calm_since < _RISE
 
     @property
     def why(self) -> str:
@@ -61,20 +86,23 @@ class Paced:
         return "other workers have this lane's limits for the moment"
 
     @property
-    def _leased(self) -> bool:
-        return self.part.window > 0 and self.part.lease.until > self.clock()
+    def leased(self) -> bool:
+        """Whether there is anything to send within."""
+        part = self.part
+        return part.window > 0 and part.rate > 0 and part.lease.until > self.clock()
 
     def in_force(self, rule: Rule, now: float) -> Rule:
-        """The rule with the worker's part of the pace in its limits."""
+        """The rule with the worker's part of the pace in its limits. Without a lease: no connection, and the whole pace's
+        rate, for those who want to know when to come back."""
         self._offset = self.clock() - now
         if self.part.rule is not rule:
-            self.urgent |= (
-                self.part.rule.fixed != rule.fixed
-            )  # an operator's limits are for now, not for the next refresh
+            self.urgent |= self.part.rule.fixed != rule.fixed  # an operator's word is for now
             self.part.rule, self._force = rule, None
-        if now - self.asked_at >= (REFRESH if self._leased and not self.urgent else HURRY):
+        if now - self.asked_at >= self._interval:
             self._ask(now)
-        connections, rate, messages = max(1, self.part.window), self.part.rate or 1e-6, self.part.per_connection
+        connections, rate, messages = self.part.window, self.part.rate, self.part.per_connection
+        if not self.leased:
+            connections, rate = 0, self.part.pace.limits(rule)[1]
         force = self._force
         if force is None or (force.connections, force.rate, force.messages_per_connection) != (
             connections,
@@ -103,23 +131,42 @@ class Paced:
             return replace(signal, kind=Kind.NEUTRAL)  # one voice among many: the lane stays open
         return signal
 
+    @property
+    def _interval(self) -> float:
+        """Seconds between two askings."""
+        if self.urgent or not self.leased:
+            return HURRY
+        pace, rule, heard = self.part.pace, self.part.rule, self.part.heard
+        limiting = heard.by_rate or (heard.by_window and pace.window.value < rule.connections)
+        return min(REFRESH, search_round(pace, rule)) if limiting and pace.searching else REFRESH
+
     def stopped(self, by: Stop) -> None:
         self.pressed = by is not Stop.WANT
+        if not self.leased:
+            return  # it says nothing about the limits
         heard = self.part.heard
         heard.by_rate += by is Stop.RATE
         heard.by_window += by is Stop.WINDOW
         heard.by_want += by is Stop.WANT
 
-    def ask(self) -> Ask:
-        """What this worker says to the account; its evidence is handed over with it."""
+    def ask(self, open: int = 0, *, leaving: bool = False) -> Ask:
+        """What this worker says to the account; its evidence is handed over with it. `open`: connections it has open;
+        `leaving`: it wants nothing more."""
         part = self.part
-        report = Report(
-            self.worker, _WANTS if self.pressed else 2 * self.busy + 2, part.pace.revision, part.report(), part.lease
-        )
-        return Ask(str(self.lane), report, self.part.rule)
+        wants = 0 if leaving else _WANTS if self.pressed else 2 * self.busy + 2
+        report = Report(self.worker, wants, part.pace.revision, part.report(), part.lease, open)
+        return Ask(str(self.lane), report, part.rule)
+
+    def unheard(self, ask: Ask) -> None:
+        """The account could not be reached: keep the evidence for the next time."""
+        heard = ask.report.heard
+        if ask.report.revision == self.part.pace.revision:
+            heard.add(self.part.heard)
+            self.part.heard = heard
 
     def adopt(self, grant: Grant, now: float) -> None:
         """Take the account's answer."""
+        self.pending, self.answered_at = False, now
         cut = grant.pace.revision != self.part.pace.revision and grant.pace.heed_from > grant.pace.since
         slower = grant.pace.rate.value < self.part.pace.rate.value
         self.part.adopt(grant.pace, grant.lease)
@@ -130,7 +177,7 @@ class Paced:
         return self.reactions.idle(now) and self.busy == 0 and now - self.asked_at > LEASE
 
     def _ask(self, now: float) -> None:
-        self.asked_at, self.urgent = now, False
+        self.asked_at, self.urgent, self.pending = now, False, True
         self.refresh(self)
 
 

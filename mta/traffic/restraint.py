@@ -35,6 +35,7 @@ class Restraint:
     closed_until: float = -math.inf
     not_before: float = -math.inf
     horizon: float | None = None
+    hope: float = 1.0
     why: str = ""
     cuts: dict[Limit, Cut] = field(default_factory=dict)
     top_speed: float = math.inf

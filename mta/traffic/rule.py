@@ -22,6 +22,18 @@ class Family(StrEnum):
     IPV6_FIRST = "ipv6-first"
 
 
+class Start(StrEnum):
+    """How a lane begins of which nothing is known yet.
+
+    `search`: two messages a second on two connections, doubled every second while the site takes them. `brisk`: fifty a
+    second, doubled every quarter of a second. `ceiling`: with all that the rule allows.
+    """
+
+    SEARCH = "search"
+    BRISK = "brisk"
+    CEILING = "ceiling"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Seconds to wait in each phase; the defaults are RFC 5321 section 4.5.3.2's, but for connecting.
@@ -60,7 +72,8 @@ class Reaction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The ceilings of a lane. `rate` is in messages a second (None: no ceiling); limits are per egress source and
-    hold over all workers. A connection older than `connection_age` (seconds) takes no further message. `fixed`: an
+    hold over all workers. A connection older than `connection_age` (seconds) takes no further message. `start`: None
+    where the rule does not say; then a configured route begins `brisk`, and a site found by DNS is searched. `fixed`: an
     operator has ordered just these; nothing that is learnt moves them."""
 
     name: str
@@ -75,4 +88,5 @@ class Rule:
     mx: tuple[str, ...] = ()
     domain: tuple[str, ...] = ()
     site: tuple[str, ...] = ()
+    start: Start | None = None
     fixed: bool = False

@@ -11,7 +11,7 @@ from typing import Self
 
 from mta.routing.route import Route
 from mta.traffic.entry import read_rule
-from mta.traffic.rule import Rule, TlsPolicy
+from mta.traffic.rule import Rule, Start, TlsPolicy
 
 BUILTIN = "builtin.toml"
 _REMEMBERED = 65536
@@ -26,6 +26,10 @@ class _Globs:
     domain: re.Pattern[str]
     site: re.Pattern[str]
 
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        return cls(_globs(rule.mx), _globs(rule.domain), _globs(rule.site))
+
     def match(self, route: Route) -> bool:
         return bool(
             self.site.match(route.site.lower())
@@ -38,7 +42,7 @@ class Rules:
     """Finds a route's rule. The last rule matches everything."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = [(rule, _Globs(_globs(rule.mx), _globs(rule.domain), _globs(rule.site))) for rule in rules]
+        self._rules = [(rule, _begun(rule, Start.BRISK), _begun(rule, Start.SEARCH), _Globs.of(rule)) for rule in rules]
         self.match = lru_cache(maxsize=_REMEMBERED)(self._match)
 
     @classmethod
@@ -57,12 +61,13 @@ class Rules:
     @property
     def all(self) -> list[Rule]:
         """Every rule, in the order of matching."""
-        return [rule for rule, _ in self._rules]
+        return [rule for rule, *_ in self._rules]
 
     def _match(self, route: Route) -> Rule:
         """The first rule with a glob for the site's name, the domain, or the name of one of the hosts. A `tls` of the
-        route itself goes before the rule's."""
-        rule = next(rule for rule, globs in self._rules if globs.match(route))
+        route itself goes before the rule's. How a lane starts is the rule's word, else that of whoever named the hosts."""
+        named, found = next((named, found) for _, named, found, globs in self._rules if globs.match(route))
+        rule = named if route.static else found
         return rule if route.tls is None else replace(rule, tls=TlsPolicy(route.tls))
 
 
@@ -74,6 +79,10 @@ class RulesInForce:
 
     def match(self, route: Route) -> Rule:
         return self.rules.match(route)
+
+
+def _begun(rule: Rule, start: Start) -> Rule:
+    return rule if rule.start is not None else replace(rule, start=start)
 
 
 def read_text(name: str, text: str) -> tuple[list[Rule], list[str]]:

@@ -5,10 +5,10 @@ is not given away before that worker gives it back or its lease runs out; so the
 force when they were made, and after a cut it falls to the new one within one lease.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
-from mta.traffic.pace import Change, Pace, advance
+from mta.traffic.pace import Change, Pace, advance, first_pace
 from mta.traffic.rule import Rule
 from mta.traffic.tally import Tally
 
@@ -40,13 +40,15 @@ NO_LEASE = Lease(0, 0.0, -inf, 0)
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a worker says at a refresh. `wants`: messages it has for the lane. `heard` is its evidence since the last
-    one, about the round `revision`; `holds`: the lease it has, for a store that has lost its own record."""
+    one, about the round `revision`; `holds`: the lease it has, for a store that has lost its own record; `open`:
+    connections it has open, which it cannot close at once if its lease shrinks."""
 
     worker: str
     wants: int
     revision: int
     heard: Tally
     holds: Lease = NO_LEASE
+    open: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,19 @@ class Account:
             lease = Lease(held.window, held.rate, now + LEASE, report.wants)
         else:
             lease = _share(report.wants, limits, list(others), now)
-        if lease.window or report.wants:
-            self.leases[report.worker] = lease
+        still = max(
+            lease.window, min(report.open, held.window)
+        )  # what it has to close first counts until its next report
+        if still or report.wants:
+            self.leases[report.worker] = replace(lease, window=still)
         return lease
+
+
+def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Account:
+    """The account of a lane that the store knows nothing of. Where it must have known something (`lost`, or the worker holds
+    a lease of it), only what workers say they hold is granted until every old lease has run out."""
+    learning = lost or report.holds.until > now
+    return Account(first_pace(rule, now), learning_until=now + LEASE if learning else -inf)
 
 
 def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> Lease:
@@ -134,4 +146,7 @@ class Ledger:
     accounts: dict[str, Account] = field(default_factory=dict)
 
     def refresh(self, ask: Ask, now: float) -> Grant:
-        return self.accounts.setdefault(ask.lane, Account()).refresh(ask.report, ask.rule, now)
+        account = self.accounts.get(ask.lane)
+        if account is None:
+            account = self.accounts[ask.lane] = opened(ask.report, ask.rule, now)
+        return account.refresh(ask.report, ask.rule, now)

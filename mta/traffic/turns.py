@@ -81,18 +81,23 @@ class Turns:
 
     def speed(self, rule: Rule) -> float:
         """Messages a second that this lane can probably send."""
-        by_connections = rule.connections * self.beside / max(self.kept, 0.001)
+        by_connections = self._by_connections(rule)
         return by_connections if rule.rate is None else min(rule.rate, by_connections)
+
+    def _by_connections(self, rule: Rule) -> float:
+        return max(1, rule.connections) * self.beside / max(self.kept, 0.001)
 
     def room(self, rule: Rule, patience: float) -> int:
         """How many may wait here: those whose turn probably comes in time."""
         return math.ceil(self.speed(rule) * patience) + rule.connections
 
-    def place(self, rule: Rule, start: float, horizon: float | None = None) -> float:
+    def place(self, rule: Rule, start: float, horizon: float | None = None, hope: float = 1.0) -> float:
         """When one more job should come back that does not wait here, not before `start`. `horizon`: seconds for which the
-        rule's limits are believed, where they may rise by themselves; then the rate is an estimate too."""
+        rule's limits are believed, where they may rise by themselves; then the rate is an estimate too. `hope`: times the
+        present speed that will probably be reached in them."""
         if horizon is not None:
-            return self.held.take(start, _EAGER * self.speed(rule), horizon)
+            by_rate = math.inf if rule.rate is None else _EAGER * hope * rule.rate
+            return self.held.take(start, min(by_rate, _HASTE * self._by_connections(rule)), horizon)
         return self.held.take(start, self._pull(rule), _FAR[rule.rate is not None])
 
     def place_refused(self, rule: Rule, start: float) -> float:
