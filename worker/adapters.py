@@ -14,22 +14,22 @@ from feedback.tracker.sqlite import SqliteTracker
 from feedback.unknown import UnknownReplies
 from feedback.unknown.postgres import PostgresUnknownReplies
 from feedback.unknown.sqlite import SqliteUnknownReplies
-from mta.routing.book import PolicyStore
 from feedback.weather import Almanac
 from feedback.weather.postgres import PostgresAlmanac
 from feedback.weather.sqlite import SqliteAlmanac
+from mta.traffic.accounts import Shares
 from worker.console.records import Records
 from worker.console.records.postgres import PostgresRecords
 from worker.console.records.sqlite import SqliteRecords
 from worker.orders import OrderBook
 from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
-from worker.policies.postgres import PostgresPolicies
-from worker.policies.sqlite import SqlitePolicies
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
 from worker.settings import Settings
+from worker.shares.postgres import PostgresShares
+from worker.shares.sqlite import SqliteShares
 
 
 def job_queue(settings: Settings) -> JobQueue:
@@ -78,9 +78,9 @@ def order_book(settings: Settings) -> OrderBook:
     return SqliteOrders(path) if (path := _file(url)) else PostgresOrders(url)
 
 
-def policy_store(settings: Settings) -> PolicyStore:
+def shares(settings: Settings) -> Shares:
     url = settings.store.url.get_secret_value()
-    return SqlitePolicies(path) if (path := _file(url)) else PostgresPolicies(url)
+    return SqliteShares(path) if (path := _file(url)) else PostgresShares(url)
 
 
 def records(settings: Settings) -> Records:

@@ -25,11 +25,11 @@ from worker.outage import Outage
 from worker.preparation import Preparation
 from worker.queue import JobQueue
 from worker.reading import Reading
-from worker.reload import Reload
 from worker.schedule import Backoff
 from worker.settings import Settings
 from worker.settings import Worker as WorkerSettings
 from worker.settlement import Grouping, Settlement
+from worker.shares.refresher import Refresher
 from worker.sweep import Sweep
 from worker.tlsrpt import TlsReports
 
@@ -81,6 +81,7 @@ class Plant:
     queue: JobQueue
     outage: Outage
     outside: Outside
+    pacing: Refresher
     preparation: Preparation
     sweep: Sweep
     bookkeeping: Bookkeeping
@@ -100,6 +101,8 @@ def build(settings: Settings) -> Plant:
     reading = Reading(outside.qualifier(settings))
     ledger = Ledger() if settings.tls_report.enabled else None
     seams = outside.build(settings, reading, intents(log), rng, ledger)
+    pacing = Refresher(adapters.shares(settings), name, seams.relay)
+    seams = replace(seams, gate=pacing.gate)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
@@ -114,6 +117,7 @@ def build(settings: Settings) -> Plant:
         queue=queue,
         outage=outage,
         outside=seams,
+        pacing=pacing,
         preparation=preparation,
         sweep=Sweep(log, settlement, writer, outage, time.time, seams.orders),
         bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings), adapters.almanac(settings)),
@@ -148,14 +152,13 @@ def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
 async def _work(plant: Plant, settings: WorkerSettings) -> None:
     await plant.outage.outlast(plant.log.open)
     await plant.outage.outlast(plant.outside.orders.open)
-    if plant.outside.policies:
-        await plant.outage.outlast(plant.outside.policies.open)
     await plant.outage.outlast(plant.queue.open)
     _log.info("working", worker=plant.name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(plant.transactional.run(transactional=True))
         tasks.create_task(plant.bulk.run(transactional=False))
         tasks.create_task(plant.outside.orders.run())
+        tasks.create_task(plant.pacing.run())
         tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
         for watch in plant.reloads:
@@ -167,22 +170,23 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
 async def _drain(plant: Plant, limit: float) -> None:
     """Finish what is in hand within `limit` seconds; hand back the rest by leaving it."""
     _log.info("draining")
-    hearing = asyncio.create_task(plant.outside.orders.run())  # orders hold for what is in hand, too
+    # Orders hold for what is in hand, too, and so do leases.
+    hearing = [asyncio.create_task(task) for task in (plant.outside.orders.run(), plant.pacing.run())]
     try:
         async with asyncio.timeout(limit):
             await asyncio.gather(plant.transactional.drained(), plant.bulk.drained())
     except TimeoutError:
         _log.warning("drain_over")
     await asyncio.gather(plant.transactional.abandon(), plant.bulk.abandon())
-    hearing.cancel()
-    await asyncio.wait([hearing])
+    for task in hearing:
+        task.cancel()
+    await asyncio.wait(hearing)
     await plant.bookkeeping.close()
     if plant.tls_reports:
         await plant.tls_reports.close()
     await plant.outside.relay.close()
+    await plant.pacing.close()
     await plant.outside.orders.close()
-    if plant.outside.policies:
-        await plant.outside.policies.close()
     await plant.queue.close()
     await plant.log.close()
     plant.preparation.signer.close()
