@@ -17,6 +17,7 @@ from feedback.unknown.sqlite import SqliteUnknownReplies
 from feedback.weather import Almanac
 from feedback.weather.postgres import PostgresAlmanac
 from feedback.weather.sqlite import SqliteAlmanac
+from mta.routing.book import PolicyStore
 from mta.traffic.accounts import Shares
 from worker.console.records import Records
 from worker.console.records.postgres import PostgresRecords
@@ -24,6 +25,8 @@ from worker.console.records.sqlite import SqliteRecords
 from worker.orders import OrderBook
 from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
+from worker.policies.postgres import PostgresPolicies
+from worker.policies.sqlite import SqlitePolicies
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
@@ -76,6 +79,11 @@ def almanac(settings: Settings) -> Almanac:
 def order_book(settings: Settings) -> OrderBook:
     url = settings.store.url.get_secret_value()
     return SqliteOrders(path) if (path := _file(url)) else PostgresOrders(url)
+
+
+def policy_store(settings: Settings) -> PolicyStore:
+    url = settings.store.url.get_secret_value()
+    return SqlitePolicies(path) if (path := _file(url)) else PostgresPolicies(url)
 
 
 def shares(settings: Settings) -> Shares:

@@ -152,6 +152,8 @@ def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
 async def _work(plant: Plant, settings: WorkerSettings) -> None:
     await plant.outage.outlast(plant.log.open)
     await plant.outage.outlast(plant.outside.orders.open)
+    if plant.outside.policies:
+        await plant.outage.outlast(plant.outside.policies.open)
     await plant.outage.outlast(plant.queue.open)
     _log.info("working", worker=plant.name)
     async with asyncio.TaskGroup() as tasks:
@@ -187,6 +189,8 @@ async def _drain(plant: Plant, limit: float) -> None:
     await plant.outside.relay.close()
     await plant.pacing.close()
     await plant.outside.orders.close()
+    if plant.outside.policies:
+        await plant.outside.policies.close()
     await plant.queue.close()
     await plant.log.close()
     plant.preparation.signer.close()
