@@ -4,6 +4,7 @@ TOML, each key overridable by the environment (`CAMPAIGN_MTA_BROKER__URL` for `[
 `..._file`. All faults are reported at once, each with file and key. Relative paths are relative to the file.
 """
 
+import ipaddress
 import os
 import socket
 import tomllib
@@ -96,10 +97,12 @@ class Store(_WithUrl):
     ] = SecretStr("postgresql://mta@127.0.0.1/mta")
 
 
+Helo = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.\[\]:_-]+$")]
+"""A name to greet with: it goes into a command as it stands."""
+
+
 class Smtp(_Section):
-    helo: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.\[\]:_-]+$")] = Field(
-        default_factory=socket.getfqdn
-    )
+    helo: Helo = Field(default_factory=socket.getfqdn)
     port: Annotated[int, Field(ge=1, le=65535)] = 25
 
 
@@ -156,9 +159,16 @@ class Signing(_Section):
     without_key: Literal["refuse", "unsigned"] = "refuse"
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address") from None
+
+
 class SourceEntry(_Section):
-    address: str | None = None
-    helo: str | None = None
+    address: Annotated[str, AfterValidator(_address)] | None = None
+    helo: Helo | None = None
     weight: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
 

@@ -34,6 +34,15 @@ WRONG = [
         '[[pool]]\nname = "p"\n[[pool.source]]\nweight = 0',
         "pool[0].source[0].weight: Input should be greater than or equal to 1",
     ),
+    (
+        '[[pool]]\nname = "p"\n[[pool.source]]\naddress = "mta1.example"',
+        "pool[0].source[0].address: 'mta1.example' is no IP address",
+    ),
+    (
+        '[[pool]]\nname = "p"\n[[pool.source]]\nhelo = "a\\r\\nRSET"',
+        "pool[0].source[0].helo: String should match pattern '^[A-Za-z0-9.\\[\\]:_-]+$'",
+    ),
+    ('[smtp]\nhelo = "a\\n"', "smtp.helo: String should match pattern '^[A-Za-z0-9.\\[\\]:_-]+$'"),
     ('[signing]\nwithout_key = "maybe"', None),
     ("[worker]\ndrain = true", 'worker.drain: a duration such as "30s", "5m" or "4h" is needed'),
     ("[worker]\nin_flight = 0", "worker.in_flight: Input should be greater than or equal to 1"),
