@@ -56,6 +56,7 @@ class DomainRow:
     sent: int
     failed: int
     in_flight: int
+    processed: int
     delivered: float
     hard: float
     soft: float
@@ -168,7 +169,16 @@ def _reasons(figures: Figures) -> tuple[ReasonRow, ...]:
 
 def _domain(name: str, of: DomainFigures) -> DomainRow:
     return DomainRow(
-        name, of.accepted, of.sent, of.failed, of.in_flight, of.delivered, of.hard, of.soft, flagged=of.flagged
+        domain=name,
+        accepted=of.accepted,
+        sent=of.sent,
+        failed=of.failed,
+        in_flight=of.in_flight,
+        processed=of.processed,
+        delivered=of.delivered,
+        hard=of.hard,
+        soft=of.soft,
+        flagged=of.flagged,
     )
 
 

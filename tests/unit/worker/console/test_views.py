@@ -1,0 +1,231 @@
+"""Views: what is made of rows, and what is left out."""
+
+import tomllib
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from feedback.event import encode
+from feedback.log import Face
+from feedback.log.row import Row, write_face
+from feedback.qualifier import Qualifier, parse
+from feedback.qualifier.unknown import Key, Unknown
+from feedback.rules import built_in
+from feedback.tracker.figures import Cell, figures
+from feedback.tracker.message import Bounce, message
+from mta.attempt import Phase, Refused
+from mta.reply import Reply
+from mta.traffic.dial import Dial
+from mta.traffic.memory import encode as encode_account
+from mta.traffic.pace import Pace
+from mta.traffic.rule import Rule
+from mta.traffic.shares import Account, Lease
+from mta.traffic.tally import Tally
+from tests.unit.feedback.happenings import FULL, NOW, Job
+from worker.console.records import Crew, Kept, LaneChange, Reach
+from worker.console.views import delivery, lane, unknown, worker
+from worker.console.views.course import Course
+from worker.console.views.message import Heard, story
+from worker.orders.order import Limits, Override, Suspension
+
+CELLS = {
+    Cell("spring", "a.example", "sent", -1, ""): 80,
+    Cell("spring", "a.example", "failed", 1, "hard"): 5,
+    Cell("spring", "a.example", "accepted", -1, ""): 10,
+    Cell("spring", "b.example", "delayed", 5, "soft"): 5,
+}
+
+
+def page(*reaches: Reach, went: Course | None = None) -> delivery.DeliveryPage:
+    [of] = figures(CELLS)
+    return delivery.page(delivery.Told(of, CELLS, went or Course(NOW - 100, NOW - 5, 2.0), reaches, 100.0, None), NOW)
+
+
+def test_a_delivery_under_way_has_a_forecast_from_its_rate() -> None:
+    row = page().row
+    assert (row.accepted, row.sent, row.failed, row.in_flight) == (100, 80, 5, 15)
+    assert (row.success, row.settled, row.state) == (80.0, 85.0, "under way")
+    assert row.finish == NOW + 7.5
+
+
+def test_what_is_in_flight_is_told_apart_by_whether_it_was_tried() -> None:
+    assert (page().not_tried, page().to_be_retried) == (10, 5)
+
+
+def test_errors_are_broken_down_across_domains_and_reasons() -> None:
+    assert page().across == delivery.Across(
+        ("user_unknown", "mailbox_full"), (("a.example", (5, 0)), ("b.example", (0, 5)))
+    )
+    assert [(one.reason, one.failed, one.in_flight, one.share) for one in page().reasons] == [
+        ("mailbox_full", 0, 5, 5.0),
+        ("user_unknown", 5, 0, 5.0),
+    ]
+
+
+def test_domains_of_one_site_are_one_row_with_a_forecast_of_its_own() -> None:
+    example = encode(Job("j").sent())
+    rows = page(Reach("a.example", 50, example), Reach("b.example", 0, None)).sites
+    assert rows == (delivery.SiteRow(site=None, domains=2, accepted=100, in_flight=15, rate=0.5, finish=NOW + 30),)
+
+
+def test_a_delivery_in_flight_is_listed_before_one_that_is_over() -> None:
+    row = page().row
+    done = replace(row, delivery_id="old", state="done", began=NOW)
+    assert [one.delivery_id for one in delivery.listed([done, row])] == ["spring", "old"]
+
+
+def job_row(job: Job, **changes: object) -> Row:
+    face = Face(
+        job_id=job.job_id,
+        delivery_id=job.delivery_id,
+        wave=0,
+        tenant="default",
+        rcpt_to=job.rcpt_to,
+        context={},
+        test=False,
+        expires_at=None,
+    )
+    row = Row(
+        job_id=job.job_id,
+        face=write_face(face),
+        accepted_at=NOW,
+        expires_at=NOW + 9000,
+        attempt=1,
+        seq=1,
+        doubtful=False,
+        resent=False,
+        undecided=False,
+        announced=True,
+        intent=False,
+        parked=True,
+        retry_at=None,
+        final=None,
+        owner=None,
+        event=None,
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def test_a_story_tells_what_happened_in_order_and_what_comes_next() -> None:
+    job = Job("j1")
+    job.accepted()
+    first, second = job.delayed(FULL, NOW + 10), job.delayed(FULL, NOW + 400)
+    bounces = [
+        Bounce(job.rcpt_to, one.event_id, at, "soft", 5, "spring")
+        for one, at in ((first, NOW + 10), (second, NOW + 400))
+    ]
+    told = story(Heard(message(second), job_row(job, event=encode(second)), None, bounces), NOW + 500)
+    assert [(moment.at, moment.what, moment.ahead) for moment in told.moments] == [
+        (NOW, "Taken from the queue", False),
+        (NOW + 10, "soft error", False),
+        (NOW + 400, "To be tried again", False),
+        (NOW + 9000, "End of its validity", True),
+    ]
+    assert told.next == "It waits in the queue for its contact date or its turn."
+    assert (told.job_id, told.delivery_id, told.address) == ("j1", "spring", "anna@example.net")
+
+
+def test_a_story_says_who_has_the_message_in_hand() -> None:
+    job = Job("j1")
+    told = story(Heard(None, job_row(job, owner="x", intent=True), "mta-1"), NOW)
+    assert told.next == "Worker mta-1 has it in hand: its final dot is on the way."
+    assert ("tracker", "has not heard of it yet") in [(fact.name, fact.value) for fact in told.facts]
+
+
+def test_a_story_is_told_of_a_message_that_the_log_has_forgotten() -> None:
+    job = Job("j1")
+    job.accepted()
+    told = story(Heard(message(job.sent()), None, None), NOW + 9000)
+    assert (told.standing, told.next) == ("sent", "Nothing: this is final.")
+    assert told.moments[-1].tone == "good"
+
+
+def account(**pace: object) -> Account:
+    made = Pace(rate=Dial(value=40.0, wall=46.0), window=Dial(value=12.0))
+    return Account(replace(made, **pace), Tally(taken=10, blocked=2, why="550 no"), {"w": Lease(3, 10.0, NOW + 5, 9)})  # type: ignore[arg-type]
+
+
+RULE = Rule(name="big", connections=20, rate=100.0)
+
+
+def lanes(orders: list[Suspension | Override], **pace: object) -> lane.LaneRow:
+    kept = [Kept("default/192.0.2.1>big.example", encode_account(account(since=NOW, **pace)), NOW - 1)]
+    [site] = lane.sites(kept, orders, lambda _: RULE, NOW)
+    return site.lanes[0]
+
+
+def test_a_lane_shows_its_rate_beside_what_was_learnt_and_the_ceiling() -> None:
+    row = lanes([])
+    assert (row.rate, row.learnt_rate, row.ceiling_rate) == (40.0, 46.0, 100.0)
+    assert (row.connections, row.learnt_connections, row.ceiling_connections) == (12, None, 20)
+    assert (row.state, row.workers, row.held_connections) == ("open", 1, 3)
+    assert (row.signals, row.last_reply) == (("2 blocked",), "550 no")
+
+
+def test_an_order_goes_before_what_the_site_said() -> None:
+    suspension = Suspension(target="big.example", pool=None, since=NOW, until=None, by="dana@::1", why="asked")
+    row = lanes([suspension], closed_until=NOW + 60, closed_by="blocked")
+    assert (row.state, row.because, row.until) == ("suspended", "by dana@::1: asked", None)
+    assert lanes([], closed_until=NOW + 60, closed_by="blocked").state == "closed"
+    assert lanes([], trial=True, closed_by="blocked").state == "on trial"
+
+
+def test_overridden_limits_are_shown_as_they_are_in_force() -> None:
+    override = Override(
+        target="*big*", pool="default", limits=Limits(connections=2, rate=1.0), since=NOW, until=NOW + 9, by="d"
+    )
+    row = lanes([override])
+    assert (row.fixed, row.connections, row.rate, row.per_connection) == (True, 2, 1.0, 100)
+    [told] = lane.orders([override])
+    assert told.limits == "2 connections, 1/s"
+
+
+def test_a_lane_that_cannot_be_read_is_left_out() -> None:
+    assert lane.sites([Kept("nonsense", "{}", NOW), Kept("p/any>s", "{", NOW)], [], lambda _: RULE, NOW) == []
+    assert lane.lane_of("p/2001:db8::1>s").source.address == "2001:db8::1"  # type: ignore[union-attr]
+
+
+def test_changes_are_told_in_words() -> None:
+    rows = lane.changes(
+        [
+            LaneChange.of((NOW, "l", "open", 1.0, 0.0, "blocked", NOW + 9)),
+            LaneChange.of((NOW, "l", "rate", inf, 0.5, "slow", None)),
+        ]
+    )
+    assert [(one.what, one.was, one.becomes, one.slower) for one in rows] == [
+        ("lane", "open", "closed", True),
+        ("rate", "no limit", "30/min", True),
+    ]
+
+
+@pytest.mark.parametrize(("left", "state"), [(9.0, "beating"), (3.0, "late"), (0.0, "lost")])
+def test_a_workers_state_follows_from_its_last_beat(left: float, state: str) -> None:
+    crew = Crew(name="w", alive_until=NOW + left, lease=10.0, steady_since=NOW - 50, jobs=3, committed=1)
+    [row] = worker.workers([crew], NOW)
+    assert (row.state, row.silent, row.steady) == (state, 10 - left, 50)
+
+
+KEY = Key(550, "rcpt", 'our oracle is asleep, ask {address} about "ticket" {id}')
+KIND = Unknown(
+    count=3,
+    first_at=1,
+    last_at=2,
+    site="s.example",
+    example='550 Our oracle\\ is asleep, ask a@b.example about "ticket" 12345',
+)
+
+
+def test_a_hint_is_a_rule_that_knows_the_reply_once_its_meaning_is_said() -> None:
+    text = unknown.hint(KEY, KIND)
+    assert tomllib.loads(text)["rule"][0]["samples"] == [KIND.example]
+    qualifier = Qualifier(parse({**built_in(), "hint.toml": text.replace('"?"', '"user_unknown"')}))
+    reply = Refused(Reply(550, KIND.example.removeprefix("550 ").replace("12345", "777")))
+    verdict = qualifier.qualify(Phase.RCPT, reply, "mx.s.example", "s.example")
+    assert verdict.qualification.rule.partition("@")[0] == tomllib.loads(text)["rule"][0]["id"]
+    assert "user_unknown" in unknown.meanings()
+
+
+def test_a_kind_that_a_rule_knows_by_now_is_not_listed() -> None:
+    assert [row.count for row in unknown.waiting({KEY: KIND}, lambda *_: False)] == [3]
+    assert unknown.waiting({KEY: KIND}, lambda *_: True) == []
