@@ -1,7 +1,8 @@
 """Seams played by memory, which note in one journal what is asked of them and in which order."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -9,10 +10,14 @@ from feedback.event import Event, decode
 from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
 from feedback.store import StoreAway
 from mta.lane import Lane
+from mta.traffic.accounts import Answers, Changed, SharesAway
+from mta.traffic.memory import decode as decode_account
+from mta.traffic.shares import Account, Ask
 from worker.orders.order import Cancellation, Ending, Order, Override, Suspension
 from worker.orders.row import order as read_row
 from worker.orders.row import row as write_row
 from worker.queue import QueueAway, Ticket
+from worker.shares.step import UNKNOWN, changed, step
 
 
 @dataclass
@@ -212,3 +217,48 @@ def _about(order: Order) -> tuple[str, str, str | None]:
 def _storable(order: Order) -> Order:
     """The order as any store gives it back."""
     return read_row(write_row(order))
+
+
+@dataclass
+class FakeShares:
+    """`Shares`: those that share `texts` keep the same accounts; `away` refuses everything. `asked`: each refresh's lanes."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    recorded: list[Changed] = field(default_factory=list)
+    clock: Callable[[], float] = time.time
+    away: bool = True
+    asked: list[list[str]] = field(default_factory=list)
+
+    async def open(self) -> None:
+        self.away = False
+
+    async def close(self) -> None:
+        self.away = True
+
+    async def refresh(self, asks: Sequence[Ask]) -> Answers:
+        self._look()
+        self.asked.append([ask.lane for ask in asks])
+        done = step(asks, {ask.lane: self.texts.get(ask.lane, UNKNOWN) for ask in asks}, self.clock())
+        self.texts |= done.texts
+        self.recorded += [changed(row) for row in done.changes]
+        return done.answers
+
+    async def slowed(self) -> set[str]:
+        await asyncio.Event().wait()
+        return set()
+
+    async def known(self, lanes: Sequence[str]) -> dict[str, Account]:
+        self._look()
+        found = {lane: decode_account(self.texts[lane], self.clock()) for lane in lanes if lane in self.texts}
+        return {lane: account for lane, account in found.items() if account is not None}
+
+    async def changes(self, lanes: Sequence[str], limit: int) -> list[Changed]:
+        self._look()
+        return [each for each in reversed(self.recorded) if each.lane in lanes][:limit]
+
+    async def tidy(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        if self.away:
+            raise SharesAway("closed")

@@ -88,6 +88,7 @@ PURE = [
     "worker/queue/portion.py",
     "worker/policies/row.py",
     "worker/schedule.py",
+    "worker/shares/step.py",
     "worker/sink/behaviour.py",
     "worker/sink/grammar.py",
     "worker/template/__init__.py",
