@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -62,9 +63,12 @@ def parse(files: Mapping[str, str]) -> Pack:
     documents = {
         name: document for name, text in files.items() if (document := _document(name, text, faults)) is not None
     }
-    lists = {key: words for document in documents.values() for key, words in _lists(document)}
-    rules = [rule for name, document in documents.items() for rule in _rules(name, document, lists, faults)]
-    faults += [f"{rule.id}: more than one rule has this id" for rule in _repeated(rules)]
+    named = [(name, key, words) for name, document in documents.items() for key, words in _lists(document)]
+    lists = {key: words for _, key, words in named}
+    faults += _twice("list", [(name, key) for name, key, _ in named])
+    read = [(name, rule) for name, document in documents.items() for rule in _rules(name, document, lists, faults)]
+    rules = [rule for _, rule in read]
+    faults += _twice("rule", [(name, rule.id) for name, rule in read])
     if faults:
         raise BadPack(faults)
     return Pack(
@@ -186,6 +190,13 @@ def _sample(written: str | _SampleEntry, entry: _RuleEntry) -> Sample:
     )
 
 
-def _repeated(rules: list[Rule]) -> list[Rule]:
-    seen: set[str] = set()
-    return [rule for rule in rules if rule.id in seen or seen.add(rule.id)]  # type: ignore[func-returns-value]
+def _twice(what: str, names: list[tuple[str, str]]) -> list[str]:
+    """Faults for names given to two things of a kind: the one would stand for the other without a word."""
+    files = defaultdict[str, list[str]](list)
+    for file, name in names:
+        files[name].append(file)
+    return [
+        f"{places[0]}: {name}: {' and '.join(places[1:])} has a {what} of this name; give yours another"
+        for name, places in files.items()
+        if len(places) > 1
+    ]

@@ -9,7 +9,8 @@
     <mailbox> unknown         a list of words by its name
 
 A phrase is matched against `feedback.wording.words`. It is a strict subset of regular expressions: no repetition but the
-bounded gap, nothing nested, so that no phrase and no reply together can take long.
+bounded gap, nothing nested, and not too many ways in which it may be tried, so that no phrase and no reply together can
+take long.
 """
 
 import re
@@ -19,7 +20,9 @@ from dataclasses import dataclass
 from feedback.wording import folded
 
 GAP = 6
-MAX_GAPS = 3
+MAX_GAPS = 2
+MAX_WAYS = 200
+"""Ways in which a phrase may be tried at one place of a text."""
 
 
 class BadPhrase(ValueError):
@@ -82,7 +85,7 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
     """
     text = _IDEOGRAPHS.sub(r" \1 ", folded(_with_lists(source, lists))).strip()
     expression, anchors, gaps, place = " ", list[frozenset[str]](), 0, 0
-    heads, begun = set[str](), False
+    heads, begun, ways = set[str](), False, 1
     while place < len(text):
         if text[place] == " ":
             place += 1
@@ -95,6 +98,7 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
         if not begun:
             heads |= _heads(either or perhaps or word or "*")
             begun = not perhaps
+        ways *= GAP + 1 if gap else _ways(either or perhaps or "") + bool(perhaps)
         if gap:
             gaps += 1
             expression += rf"(?:\S+ ){{0,{GAP}}}"
@@ -108,6 +112,8 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
             anchors.append(held)
     if gaps > MAX_GAPS:
         raise BadPhrase(f"{gaps} gaps; at most {MAX_GAPS}")
+    if ways > MAX_WAYS:
+        raise BadPhrase(f"{ways} ways to match it at one place; at most {MAX_WAYS}: leave out gaps or options")
     if not anchors:
         raise BadPhrase("no word in it that must be there")
     return Phrase(
@@ -117,6 +123,16 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
         needs=tuple(sorted((held for held in anchors if _whole(held)), key=_telling, reverse=True)),
         heads=frozenset(heads) if _whole(heads) else None,
     )
+
+
+def _ways(text: str) -> int:
+    """How many alternatives may match at one place, because they begin alike."""
+    written = [[word.rstrip("*") for word in alternative.split()] for alternative in text.split("|")]
+    return max(sum(_begins(one, other) for other in written) for one in written)
+
+
+def _begins(longer: list[str], shorter: list[str]) -> bool:
+    return len(shorter) <= len(longer) and all(map(str.startswith, longer, shorter))
 
 
 def _heads(text: str) -> set[str]:

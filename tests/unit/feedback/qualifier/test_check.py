@@ -84,7 +84,15 @@ def test_an_operators_rule_may_say_otherwise_than_a_built_in_one() -> None:
     [
         ({"means": '"nonsense"'}, "rules.toml: one: means: 'nonsense' is none of user_unknown"),
         ({"words": '["("]'}, "rules.toml: one: words: '(': cannot read '('"),
-        ({"words": '[".. .. .. .. frob"]'}, "rules.toml: one: words: '.. .. .. .. frob': 4 gaps; at most 3"),
+        ({"words": '[".. .. .. .. frob"]'}, "rules.toml: one: words: '.. .. .. .. frob': 4 gaps; at most 2"),
+        (
+            {"words": '["[a] [b] [c] [d] [e] [f] [g] [h] frob"]'},
+            "rules.toml: one: words: '[a] [b] [c] [d] [e] [f] [g] [h] frob': 256 ways to match it",
+        ),
+        (
+            {"words": '["(a|a a|a a a) .. (a|a*) .. (a|a a|b) frob"]'},
+            "rules.toml: one: words: '(a|a a|a a a) .. (a|a*) .. (a|a a|b) frob': 588 ways to match it",
+        ),
         ({"words": '["[frob]"]'}, "rules.toml: one: words: '[frob]': no word in it that must be there"),
         ({"words": '["frob ^ x"]'}, "rules.toml: one: words: 'frob ^ x': '^' stands at the beginning or nowhere"),
         ({"words": '["<nobody>"]'}, "rules.toml: one: words: '<nobody>': no list of words called 'nobody'"),
@@ -125,8 +133,29 @@ def test_an_unknown_layer_is_a_fault() -> None:
 
 def test_the_same_id_twice_is_a_fault() -> None:
     assert unread(written() + "\n" + written().removeprefix('layer = "text"')) == [
-        "one: more than one rule has this id"
+        "rules.toml: one: rules.toml has a rule of this name; give yours another"
     ]
+
+
+def test_a_rule_with_the_id_of_a_built_in_one_is_refused_and_both_files_are_named() -> None:
+    with pytest.raises(BadPack) as caught:
+        parse({"ours.toml": written("operator", id='"user-unknown"')} | built_in())
+    assert caught.value.faults == [
+        "ours.toml: user-unknown: text-2-address.toml has a rule of this name; give yours another"
+    ]
+
+
+def test_a_list_with_the_name_of_a_built_in_one_is_refused() -> None:
+    with pytest.raises(BadPack) as caught:
+        parse({"ours.toml": '[list]\nwho = ["me"]\n'} | built_in())
+    assert caught.value.faults == ["ours.toml: who: lists.toml has a list of this name; give yours another"]
+
+
+@pytest.mark.parametrize("words", ["(a|a)*", "a+b+", "(x+x+)+y", "\\\\S*", "a{2,9}", ".*", "(?:a)", "[^a]", "a|b"])
+def test_no_regular_expression_gets_in_as_a_phrase(words: str) -> None:
+    """What repeats without bound, or nests, could take for ever on some reply."""
+    [fault] = unread(written(words=f'["{words}"]'))
+    assert fault.startswith("rules.toml: one: words: ")
 
 
 def test_the_version_names_the_content() -> None:
