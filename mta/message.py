@@ -1,8 +1,9 @@
 """A message made ready to travel: checked, completed, and in the form a given server can take.
 
-A `Draft` is made once per job from the octets the campaign gave. It turns line ends into CRLF, puts Date and Message-ID
-before the rest where they are missing (RFC 5321 section 6.4), and changes nothing else. What it adds depends on the job
-alone, so every retry is the same message. What RFC 5322 does not allow is refused with the reason, never mended.
+A `Draft` is made once per job from the octets the campaign gave. It turns line ends into CRLF (and parts without lines into
+base64: `mta.binary`), puts Date and Message-ID before the rest where they are missing (RFC 5321 section 6.4), and changes
+nothing else. What it adds depends on the job alone, so every retry is the same message. What RFC 5322 does not allow is
+refused with the reason, never mended.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from email.utils import format_datetime, getaddresses
 from functools import lru_cache
 
 from mta.attempt import Broken, Trouble
+from mta.binary import as_text, has_binary
 from mta.envelope import Domain, a_form
 from mta.recode import long_line, recode, split, unfit
 
@@ -67,9 +69,12 @@ def draft(content: str | bytes, *, job_id: str, accepted_at: float) -> Draft | B
     `accepted_at` (POSIX seconds) becomes the Date of a message that has none.
     """
     try:
-        octets = crlf(content.encode() if isinstance(content, str) else content)
+        given = content.encode() if isinstance(content, str) else content
     except UnicodeEncodeError:
         return _illegal("the message has a lone surrogate, which no encoding can carry")
+    octets = crlf(given)
+    if octets != given and has_binary(given):
+        octets = crlf(as_text(given))
     section, body = split(octets)
     names = [name.lower() for name in _NAME.findall(section)]
     if fault := _section_fault(section) or _names_fault(names):

@@ -33,7 +33,8 @@ def envelope_commands(mail: Mail, content: bytes, offers: Offers, last: bytes) -
 
 
 def in_chunks(content: bytes, offers: Offers) -> bool:
-    """Whether to send with BDAT: where it is offered, what is large, and what is binary, for DATA is of text."""
+    """Whether to send with BDAT: where it is offered, what is large, and what is binary, for DATA is of text. A `Draft` is
+    never binary: such parts are base64 by then (`mta.binary`), so BODY=BINARYMIME is not asked for."""
     return offers.chunking and (len(content) >= _LARGE or b"\0" in content)
 
 

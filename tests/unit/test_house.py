@@ -11,6 +11,7 @@ MAY_IMPORT = {"mta": {"mta"}, "feedback": {"feedback", "mta"}, "worker": {"worke
 
 PURE = [
     "mta/attempt.py",
+    "mta/binary.py",
     "mta/envelope.py",
     "mta/lane.py",
     "mta/message.py",
