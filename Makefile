@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults conformance lock clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic faults conformance world lock clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -23,7 +23,7 @@ venv: .venv/.test
 bench bench-smtp bench-dkim bench-traffic: .venv/.test services
 	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
 
-faults conformance: .venv/.test services
+faults conformance world: .venv/.test services
 	$(BIN)/python -m tests.$@
 
 # The real broker, store and mail server that the tests run against.

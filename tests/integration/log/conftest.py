@@ -4,16 +4,19 @@ from pathlib import Path
 import pytest
 
 from feedback.log import DeliveryLog
-from tests.integration.log.stores import PostgresStore, SqliteStore, Store
+from tests.integration.log.stores import PostgresStore, SqliteStore, Store, WorldStore
 
 
-@pytest.fixture(params=["postgres", "sqlite"])
+@pytest.fixture(params=["postgres", "sqlite", "model"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made: Store = (
-        PostgresStore(request.getfixturevalue("database_url"))
-        if request.param == "postgres"
-        else SqliteStore(tmp_path / "log.db")
-    )
+    made: Store
+    match request.param:
+        case "postgres":
+            made = PostgresStore(request.getfixturevalue("database_url"))
+        case "sqlite":
+            made = SqliteStore(tmp_path / "log.db")
+        case _:
+            made = WorldStore()
     yield made
     for log in made.opened:
         await log.close()

@@ -1,12 +1,15 @@
-"""The delivery log's two adapters, as the conformance suite drives them."""
+"""The delivery log's two adapters, and the model of it, as the conformance suite drives them."""
 
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from feedback.log import Candidate, DeliveryLog, Face, Outcome
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
+from tests.world.store import Store as Model
+from tests.world.store import StoreLog
 
 NOW = 1_800_000_000.0
 
@@ -54,7 +57,30 @@ class SqliteStore:
         self.path.with_name(self.path.name + ".worker").unlink(missing_ok=True)
 
 
-Store = PostgresStore | SqliteStore
+@dataclass
+class WorldStore:
+    """The model that simulated worlds have for a store: it must keep what the adapters keep."""
+
+    model: Model = field(default_factory=lambda: Model(monotonic))
+    opened: list[DeliveryLog] = field(default_factory=list)
+
+    async def worker(self) -> DeliveryLog:
+        return await self._open(30.0)
+
+    async def doomed_worker(self) -> DeliveryLog:
+        return await self._open(0.0)
+
+    async def die(self, log: DeliveryLog) -> None:
+        """It never beat."""
+
+    async def _open(self, lease: float) -> DeliveryLog:
+        log = StoreLog(self.model, f"w{len(self.opened)}", lease=lease)
+        self.opened.append(log)
+        await log.open()
+        return log
+
+
+Store = PostgresStore | SqliteStore | WorldStore
 
 _numbers = itertools.count()
 

@@ -1,4 +1,4 @@
-"""Every promise of the `DeliveryLog` seam, against both adapters."""
+"""Every promise of the `DeliveryLog` seam, against both adapters and the model."""
 
 import pytest
 
