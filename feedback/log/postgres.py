@@ -82,9 +82,9 @@ class PostgresLog:
         return ours
 
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
-        self._hand.drop(job_id for job_id, _ in jobs)  # even should the store not hear of it
         async with self._store.connection() as connection:
             await connection.execute(sql.RELEASE, *_columns(jobs), self._id)
+        self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.connection() as connection:

@@ -146,9 +146,9 @@ class SqliteLog:
         return ours
 
     async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
-        self._hand.drop(job_id for job_id, _ in jobs)  # even should the store not hear of it
         async with self._store.transaction() as connection:
             await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
+        self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.transaction() as connection:

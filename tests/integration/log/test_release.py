@@ -15,6 +15,7 @@ async def test_a_release_takes_no_claim_with_it_that_another_ticket_makes_meanwh
             await asyncio.sleep(0)
         claim: Claim = Elsewhere(0)
         while not isinstance(claim, Taken):
+            await asyncio.sleep(0)
             [claim] = await log.claim([ticket(job)], NOW)
         await releasing
         assert await log.intend([(job.job_id, attempt)]) == {job.job_id}
