@@ -13,13 +13,11 @@ import pytest
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.envelope import Envelope
 from mta.lane import Lane, Source
-from mta.routing.route import Host, Login, NoRoute, Route
+from mta.routing.route import Host, NoRoute, Route
 from mta.routing.security import Security
 from mta.routing.tlsa import Tlsa
 from mta.smtp import Mail, Offers
-from mta.smtp.opening import Manners, Opening
 from mta.smtp.pool import Pool
-from mta.smtp.wire import Wire
 from mta.traffic.rule import Family, Rule, Timeouts, TlsPolicy
 from tests.dialogues.obliging import Obliging
 from tests.dialogues.script import Certificates, Scripted, sockets
@@ -349,40 +347,6 @@ async def test_what_hinders_a_mail_at_the_last_moment_ends_it_before_its_first_c
     assert (attempt.phase, attempt.ending) == (Phase.MAIL, stopped)
     assert server.connections == 1
     assert sum(command.startswith("MAIL") for command in server.commands) == 1
-
-
-@pytest.mark.parametrize(
-    ("loopback", "ending"),
-    [(True, "235 "), (False, "the server offers no way to log in that keeps the password safe")],
-)
-async def test_a_password_is_shown_in_clear_to_this_machine_only(loopback: bool, ending: str) -> None:
-    greeting = [("S", "220 mx"), ("C", "EHLO"), ("S", r"250-mx\r\n250 AUTH PLAIN LOGIN")]
-    script = (
-        [*greeting, ("C", "AUTH PLAIN"), ("S", "235 2.7.0 Hello"), ("!", "end")]
-        if loopback
-        else [*greeting, ("!", "end")]
-    )
-    async with Scripted([script], CERTIFICATES) as server:
-        loop = asyncio.get_running_loop()
-        _, wire = await loop.create_connection(lambda: Wire(loop, 5.0), "127.0.0.1", server.port)
-        manners = Manners(
-            helo="client.example",
-            name="mx1.example",
-            security=Security(),
-            login=Login("user", "secret"),
-            loopback=loopback,
-            timeouts=Timeouts(),
-        )
-        failed = await Opening(wire, manners).run()
-        wire.abort()
-    assert server.faults == []
-    if loopback:
-        assert failed is None
-    else:
-        assert failed is not None
-        assert failed.phase is Phase.AUTH
-        assert isinstance(failed.ending, Broken)
-        assert failed.ending.trouble is Trouble.AUTH_MISSING
 
 
 @pytest.mark.parametrize(("waited", "outcome"), [(599.0, Delivered), (601.0, Doubtful)])
