@@ -26,6 +26,11 @@ WIDEN = 1.5
 DOUBLE, CREEP = 2.0, 1.25
 """How the window is raised while no wall is known; and the rate, before the first refusal and after it."""
 
+OVERSHOT, SAME = 0.8, 0.85
+"""How much of a trial beyond the wall that was refused is thought to be over what the site allows, before its replies are
+counted: most of it, for what passed at first passed on credit. And from which share of the old one on a new wall is the
+old one met again, however the few refusals of a slow lane fell."""
+
 _PRIOR = 4.0
 """Attempts that what is known already counts for, against those that were just made."""
 
@@ -108,10 +113,11 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
         keep = min(max(1 - refusals.share(0.5, spent), 0.2), 0.6)
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     known = min(dial.wall, value)
-    expected = (1 - known / value) / 2 if value > 1.001 * known else min(0.1 * cuts, 0.4)
-    sure = dial.sure if value > NEAR * dial.sure else 0.0
+    expected = (1 - known / value) * OVERSHOT if value > 1.001 * known else min(0.1 * cuts, 0.4)
+    aftermath = dial.cuts == 1  # the trial has used up what the site lets pass on credit
+    sure = dial.sure if aftermath or value > NEAR * dial.sure else 0.0
     wall = max(sure, value * (1 - refusals.share(expected, spent)))
-    same = not dial.searching and wall > 0.9 * dial.wall
+    same = not dial.searching and wall > SAME * dial.wall
     trust = min(dial.trust + 1, MOST_TRUST) if same else DOUBT
     return Dial(value=BACK * wall, wall=wall, sure=sure, calm_since=now, trust=trust, cuts=cuts)
 
