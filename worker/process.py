@@ -160,6 +160,7 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
         tasks.create_task(plant.transactional.run(transactional=True))
         tasks.create_task(plant.bulk.run(transactional=False))
         tasks.create_task(plant.outside.orders.run())
+        tasks.create_task(_wake(plant))
         tasks.create_task(plant.pacing.run())
         tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
@@ -167,6 +168,14 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
             tasks.create_task(watch.run())
         if plant.tls_reports:
             tasks.create_task(plant.tls_reports.run(plant.outage, random.Random()))
+
+
+async def _wake(plant: Plant) -> None:
+    """What waits because its site took nothing is looked at anew whenever orders change."""
+    revision = plant.outside.orders.revision
+    while True:
+        revision = await plant.outside.orders.changed(revision)
+        plant.queue.wake()
 
 
 async def _drain(plant: Plant, limit: float) -> None:

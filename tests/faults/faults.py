@@ -1,7 +1,7 @@
 """The fault table: all rows, in the order in which a message meets them."""
 
-from tests.faults import broker, disk, dying, receiver, resolver, stopping, store, ticket
+from tests.faults import broker, disk, dying, receiver, resolver, site, stopping, store, ticket
 
 FAULTS = tuple(
-    fault for room in (ticket, dying, stopping, broker, store, disk, resolver, receiver) for fault in room.FAULTS
+    fault for room in (ticket, dying, stopping, broker, site, store, disk, resolver, receiver) for fault in room.FAULTS
 )

@@ -1,5 +1,6 @@
 """The commands of `campaign-mta`, in one list; each does its work in a module that is imported when it is called."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,11 @@ def main() -> None:
         sys.exit(_say(f"campaign-mta: {fault or type(fault).__name__}", 1))
 
 
+def _leave(number: int, _: object) -> None:
+    """Told to stop before there is anything in hand; who takes something in hand listens for itself."""
+    sys.exit(0)
+
+
 def _say(text: str, code: int) -> int:
     print(text, file=sys.stderr)
     return code
@@ -67,6 +73,7 @@ def worker(
     processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes under this one.")] = 1,
 ) -> None:
     """Consume send jobs, send the mails, report their fate. SIGTERM drains and exits 0."""
+    signal.signal(signal.SIGTERM, _leave)
     from worker.command.worker import run
 
     raise typer.Exit(run(settled(config), config, processes))
@@ -75,6 +82,7 @@ def worker(
 @app.command()
 def tracker(config: Config = None) -> None:
     """The reference campaign tracker: keep the delivery log and the figures from the feedback queue, until SIGTERM."""
+    signal.signal(signal.SIGTERM, _leave)
     from worker.command.tracker import run
 
     raise typer.Exit(run(settled(config)))

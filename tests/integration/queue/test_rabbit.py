@@ -8,10 +8,11 @@ from typing import Any
 import aio_pika
 import pytest
 
+from tests.faults.proxy import Proxy, through
 from tests.integration.queue.transports import DEADLINE, RabbitTransport, within
 from tests.services.rabbitmq import RabbitNode
 from worker.queue import Job, QueueAway, Ticket
-from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue, intake
+from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue, intake, outlet
 
 PREFIX = "conformance"
 
@@ -132,6 +133,44 @@ async def test_a_broker_short_of_memory_holds_publishers_back_and_consumers_go_o
     while b"after" not in bodies:
         bodies += [message.body for message in await within(stream.take(10))]
     assert bodies == [b"held back", b"after"]
+
+
+async def test_a_confirmation_that_never_comes_costs_a_connection_that_looks_alive(
+    rabbitmq_node: RabbitNode, transport: RabbitTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlet, "_LONGEST", 1.0)
+    queue = await transport.opening(RabbitQueue(transport.url, PREFIX, timeout=0.5))
+    await asyncio.to_thread(rabbitmq_node.ctl, "set_vm_memory_high_watermark", "absolute", "1")
+    try:
+        told = ""
+        async with asyncio.timeout(DEADLINE):
+            while "is away" not in told:
+                told = await refusal(queue)
+                await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(rabbitmq_node.ctl, "set_vm_memory_high_watermark", "absolute", "1GB")
+    await outlast(lambda: queue.publish_events(b"after"))
+
+
+async def refusal(queue: RabbitQueue) -> str:
+    with pytest.raises(QueueAway) as told:
+        await queue.publish_events(b"held back")
+    return str(told.value)
+
+
+async def test_a_peer_that_died_without_a_word_is_noticed_by_its_missing_heartbeats(
+    rabbitmq_node: RabbitNode, transport: RabbitTransport
+) -> None:
+    with Proxy(int(rabbitmq_node.url.rpartition(":")[2].strip("/"))) as proxy:
+        url = f"{through(transport.url, proxy.port)}?heartbeat=1"
+        queue = await transport.opening(RabbitQueue(url, PREFIX, timeout=0.5))
+        proxy.freeze()
+        async with asyncio.timeout(DEADLINE):
+            while queue._in._now is not None or queue._out._now is not None:
+                await asyncio.sleep(0.1)
+        proxy.cut()
+        proxy.thaw()
+        await outlast(lambda: queue.publish_events(b"back"))
 
 
 async def test_a_missing_feedback_queue_is_never_a_silent_loss_and_is_made_again(

@@ -22,7 +22,7 @@ T = TypeVar("T")
 logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
 
 _log = structlog.get_logger("worker.queue.rabbit")
-_HEARTBEAT = 20  # seconds; a dead peer is noticed after about three of them
+_HEARTBEAT = 8  # seconds; a dead peer is noticed after about three of them
 _CONNECT = 30.0
 _NAME: FieldTable = {"connection_name": "campaign-mta"}
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)

@@ -8,18 +8,22 @@ from aiormq.exceptions import PublishError
 from worker.queue import QueueAway
 from worker.queue.rabbit.link import Wire, is_away
 
+_LONGEST = 300.0  # seconds; an alarm of an hour gathers a dozen copies of one message
+
 
 class Outlet:
     """Publishes over one channel. A message is confirmed within the time limit, or counts as not published.
 
     While the broker holds publishers back (memory or disk alarm), one message that is overdue stands for all: nothing more is
-    written until it is confirmed, so that an alarm does not gather copies.
+    written until it is confirmed, so that an alarm does not gather copies. It stands for them no longer than `_LONGEST`: then
+    the connection is given up, because a confirmation may also have been lost on a connection that looks alive.
     """
 
     def __init__(self, wire: Wire, timeout: float) -> None:
         self._wire = wire
         self._timeout = timeout
         self._overdue: asyncio.Task[object] | None = None
+        self._since = 0.0
 
     async def open(self) -> "Outlet":
         self._channel = await self._wire.channel(vital=True)
@@ -33,6 +37,8 @@ class Outlet:
             ValueError: the key is longer than 255 octets.
         """
         if self._overdue is not None and not self._overdue.done():
+            if asyncio.get_running_loop().time() > self._since + _LONGEST:
+                self._wire.drop()
             raise QueueAway("RabbitMQ does not confirm")
         sending = asyncio.create_task(
             self._channel.basic_publish(
@@ -42,7 +48,7 @@ class Outlet:
         sending.add_done_callback(_seen)
         await asyncio.wait({sending}, timeout=self._timeout)
         if not sending.done():
-            self._overdue = sending
+            self._overdue, self._since = sending, asyncio.get_running_loop().time()
             raise QueueAway(f"RabbitMQ did not confirm within {self._timeout:g} s")
         self._judge(sending)
 
