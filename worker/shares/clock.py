@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 
 _SAMPLES = 8
 
@@ -14,13 +15,15 @@ class StoreClock:
     lease ends here a little early, not late. Of the last few answers the quickest tells the distance best.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, local: Callable[[], float] = time.time) -> None:
+        """`local`: this machine's clock, which serves until the store's is known."""
+        self._local = local
         self._distances: deque[float] = deque(maxlen=_SAMPLES)
 
     def now(self) -> float:
         """POSIX seconds: the store's, or before its first answer this machine's."""
         if not self._distances:
-            return time.time()
+            return self._local()
         return asyncio.get_running_loop().time() + min(self._distances)
 
     def heard(self, at: float, asked_at: float) -> None:

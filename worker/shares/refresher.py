@@ -5,7 +5,8 @@ then they are closed, and all goes on by itself when it is back.
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 import structlog
@@ -44,13 +45,15 @@ class Refresher:
     """One worker process's. Its `guide` is what a gate makes its lanes' guides with; `gate` and `relay` are told what is
     new: whom to let go, and which connections to close."""
 
-    def __init__(self, shares: Shares, worker: str, relay: Relay, beside: int = 2) -> None:
-        """`beside`: permits for each connection, as the relay can use them."""
-        self.gate = LaneGate(guide=self.guide, beside=beside)
+    def __init__(
+        self, shares: Shares, worker: str, relay: Relay, beside: int = 2, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`beside`: permits for each connection, as the relay can use them. `clock`: this machine's, POSIX seconds."""
+        self.gate = LaneGate(clock, self.guide, beside)
         self._shares = shares
         self._worker = worker
         self._relay = relay
-        self._clock = StoreClock()
+        self._clock = StoreClock(clock)
         self._guides: WeakValueDictionary[str, Paced] = WeakValueDictionary()
         self._asking: dict[Paced, None] = {}
         self._wanted = asyncio.Event()
