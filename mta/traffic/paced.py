@@ -100,7 +100,10 @@ class Paced:
             self.part.rule, self._force = rule, None
         if now - self.asked_at >= self._interval:
             self._ask(now)
-        connections, rate, messages = self.part.window, self.part.rate, self.part.per_connection
+        # The rule may be another one than the account was last asked for: its ceilings hold at once.
+        connections = min(self.part.window, rule.connections)
+        rate = min(self.part.rate, rule.rate or inf)
+        messages = min(self.part.per_connection, rule.messages_per_connection)
         if not self.leased:
             connections, rate = 0, self.part.pace.limits(rule)[1]
         force = self._force

@@ -16,6 +16,9 @@ from mta.routing.route import NoRoute, Route
 from mta.traffic.quantity import format_rate
 from mta.traffic.rule import Rule
 from worker import adapters, outside
+from worker.command.orders import concerning, sentence
+from worker.command.orders import told as order_told
+from worker.orders.order import Order
 from worker.settings import Settings
 
 
@@ -29,7 +32,13 @@ def job(settings: Settings, job_id: str, json: bool) -> int:
         print(f"no job {job_id} has been accepted; is it still in the queue, or was it rejected?", file=sys.stderr)
         return 1
     told = _told(state)
-    print(msgspec.json.encode(told).decode() if json else _story(told))
+    last = told["last_event"] or {}
+    orders: list[Order] = []
+    if not last.get("final"):
+        site, name = (last.get("path") or {}).get("site"), told["rcpt_to"].rpartition("@")[2]
+        orders = _orders(settings, site, name, state.face.delivery_id)
+    told["orders"] = list(map(order_told, orders))
+    print(msgspec.json.encode(told).decode() if json else "\n".join([_story(told), *_sentences(orders)]))
     return 0
 
 
@@ -40,6 +49,19 @@ async def _find(settings: Settings, job_id: str) -> State | None:
         return await log.find(job_id)
     finally:
         await log.close()
+
+
+def _orders(settings: Settings, site: str | None, domain: str, delivery_id: str = "") -> list[Order]:
+    """The operators' orders that apply; without the store, none are known."""
+    try:
+        return asyncio.run(concerning(settings, site, domain, delivery_id))
+    except StoreAway as fault:
+        print(f"the store cannot be reached, so operators' orders are not shown: {fault}", file=sys.stderr)
+        return []
+
+
+def _sentences(orders: list[Order]) -> list[str]:
+    return [f"  by order: {sentence(order)}" for order in orders]
 
 
 def _told(state: State) -> dict[str, Any]:
@@ -92,10 +114,12 @@ def domain(settings: Settings, name: str, json: bool) -> int:
         print(f"{a_name}: no way there: {route.text}", file=sys.stderr)
         return 1
     rule = outside.rules(settings).match(route)
+    orders = _orders(settings, route.site, a_name)
     if json:
-        print(msgspec.json.encode(_limits(route, rule)).decode())
+        print(msgspec.json.encode(_limits(route, rule) | {"orders": list(map(order_told, orders))}).decode())
     else:
         _show(route, rule)
+        print("".join(f"{line}\n" for line in _sentences(orders)), end="")
     return 0
 
 

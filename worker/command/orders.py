@@ -22,6 +22,7 @@ from feedback.log import Tally
 from feedback.store import StoreAway
 from mta.duration import parse_duration
 from mta.envelope import Domain, a_form
+from mta.lane import Lane
 from mta.traffic.quantity import format_rate, parse_rate
 from worker import adapters, outside
 from worker.command.site import known_site
@@ -37,6 +38,7 @@ from worker.orders.order import (
     ending,
     endings,
 )
+from worker.orders.standing import Standing
 from worker.settings import BadSettings, Settings
 
 _HISTORY = 200
@@ -65,7 +67,7 @@ def suspend(settings: Settings, wish: Wish, json: bool) -> int:
     if known_site(settings, target) is None:
         print(f"warning: no site or domain {target!r} is known here; it is suspended in advance", file=sys.stderr)
     end = f"until {_time(until)}" if until is not None else f"until it is resumed: campaign-mta resume {target}"
-    return _say(json, _told(order), f"{_named(order)} is suspended {end}")
+    return _say(json, told(order), f"{_named(order)} is suspended {end}")
 
 
 def resume(settings: Settings, wish: Wish, json: bool) -> int:
@@ -89,7 +91,7 @@ def override(settings: Settings, wish: Wish, json: bool) -> int:
     )
     if not _given(settings, [order]):
         return 1
-    return _say(json, _told(order), f"{_named(order)}: {_words(limits)} until {_time(order.until)}")
+    return _say(json, told(order), f"{_named(order)}: {_words(limits)} until {_time(order.until)}")
 
 
 def end_override(settings: Settings, wish: Wish, json: bool) -> int:
@@ -109,9 +111,9 @@ def cancel(settings: Settings, delivery_id: str, why: str, json: bool) -> int:
             f"warning: no job of delivery {delivery_id!r} has been accepted yet; those that come up will be cancelled",
             file=sys.stderr,
         )
-        return _say(json, _told(order), f"delivery {delivery_id} is cancelled")
+        return _say(json, told(order), f"delivery {delivery_id} is cancelled")
     words = f"{tally.in_flight:,} jobs still in flight; {tally.sent:,} were sent, {tally.failed:,} failed"
-    return _say(json, _told(order) | {"in_flight": tally.in_flight}, f"delivery {delivery_id} is cancelled: {words}")
+    return _say(json, told(order) | {"in_flight": tally.in_flight}, f"delivery {delivery_id} is cancelled: {words}")
 
 
 def listed(settings: Settings, history: bool, json: bool) -> int:
@@ -120,12 +122,40 @@ def listed(settings: Settings, history: bool, json: bool) -> int:
     if orders is None:
         return 1
     if json:
-        print(msgspec.json.encode([_told(order) for order in orders]).decode())
+        print(msgspec.json.encode([told(order) for order in orders]).decode())
     elif orders:
         Console().print(_table(orders, "Orders, the newest first" if history else "Orders in force"))
     else:
         print("nothing was ever ordered" if history else "no order is in force")
     return 0
+
+
+async def concerning(settings: Settings, site: str | None, domain: str, delivery_id: str = "") -> list[Order]:
+    """The orders in force that concern mail for a domain through any lane to its site, and a delivery. May raise
+    `StoreAway`."""
+    async with _opened(settings) as book:
+        orders = await book.in_force(time.time())
+    standing, now = Standing.of(orders), time.time()
+    lanes = [Lane(source, site or domain) for pool in outside.pools(settings).values() for source in pool]
+    found: list[Order | None] = [standing.cancelled.get(delivery_id)]
+    found += [standing.suspension(lane, domain, now) for lane in lanes]
+    found += [standing.override(lane, now) for lane in lanes]
+    return [order for order in orders if order in found]
+
+
+def sentence(order: Order) -> str:
+    """An order in force, for people."""
+    given = f"by {order.by} at {_time(order.since)}" + (f": {order.why}" if order.why else "")
+    match order:
+        case Suspension(until=until):
+            end = "it is resumed" if until is None else _time(until)
+            return f"{_named(order)} is suspended until {end}, {given}"
+        case Override(limits=limits, until=until):
+            return f"{_named(order)} has other limits until {_time(until)}: {_words(limits)}, {given}"
+        case Cancellation(delivery_id=delivery_id):
+            return f"delivery {delivery_id} is cancelled, {given}"
+        case Ending(target=target):
+            return f"the {order.matter} of {target} is ended, {given}"
 
 
 def _end(settings: Settings, matter: Matter, target: str, wish: Wish, json: bool) -> int:
@@ -141,7 +171,7 @@ def _end(settings: Settings, matter: Matter, target: str, wish: Wish, json: bool
     if not _given(settings, given):
         return 1
     done = "is resumed" if matter == "suspension" else "has its own limits again"
-    return _say(json, [_told(order) for order in given], "\n".join(f"{_named(order)} {done}" for order in found))
+    return _say(json, [told(order) for order in given], "\n".join(f"{_named(order)} {done}" for order in found))
 
 
 def _nothing_to_end(orders: Sequence[Order], matter: Matter, target: str, pool: str | None) -> str:
@@ -257,21 +287,21 @@ def _words(limits: Limits) -> str:
     return ", ".join(words)
 
 
-def _told(order: Order) -> dict[str, Any]:
+def told(order: Order) -> dict[str, Any]:
     """An order as JSON has it; times in RFC 3339."""
-    told: dict[str, Any] = {"order": _act(order), "since": timestamp(order.since), "by": order.by, "why": order.why}
+    said: dict[str, Any] = {"order": _act(order), "since": timestamp(order.since), "by": order.by, "why": order.why}
     match order:
         case Cancellation(delivery_id=delivery_id):
-            return told | {"delivery_id": delivery_id}
+            return said | {"delivery_id": delivery_id}
         case Ending(target=target, pool=pool):
-            return told | {"target": target, "pool": pool}
+            return said | {"target": target, "pool": pool}
         case Suspension(target=target, pool=pool, until=until):
-            return told | {"target": target, "pool": pool, "until": None if until is None else timestamp(until)}
+            return said | {"target": target, "pool": pool, "until": None if until is None else timestamp(until)}
         case Override(target=target, pool=pool, until=until, limits=limits):
-            told |= {"target": target, "pool": pool, "until": timestamp(until)}
+            said |= {"target": target, "pool": pool, "until": timestamp(until)}
             rate = None if limits.rate is None else format_rate(limits.rate)
             per_connection = limits.messages_per_connection
-            return told | {
+            return said | {
                 "connections": limits.connections,
                 "rate": rate,
                 "messages_per_connection": per_connection,

@@ -1,11 +1,15 @@
 """`suspend`, `resume`, `override`, `cancel` and `orders` as an operator runs them, with an embedded store."""
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from feedback.log.sqlite import SqliteLog
+from tests.integration.log.stores import face, ticket
 from worker.command import app
 from worker.settings import BadSettings, load
 
@@ -142,3 +146,35 @@ def test_nothing_is_ordered_while_the_store_is_away(config: Path, tmp_path: Path
     result = run(config, "suspend", "big")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("the store cannot be reached, so nothing was ordered")
+
+
+def test_what_explains_a_domain_names_the_orders_that_concern_it(config: Path) -> None:
+    run(config, "suspend", "big", "--for", "1h", "--why", "they asked")
+    run(config, "override", "big", "--rate", "1/s", "--for", "1h")
+    run(config, "suspend", "small")
+    told = run(config, "explain", "domain", "a.example.net")
+    assert told.exit_code == 0, told.output
+    assert "by order: big is suspended until " in told.stdout
+    assert ": they asked\n" in told.stdout
+    assert ": 1/s, by " in told.stdout
+    assert "small" not in told.stdout
+    found = json.loads(run(config, "explain", "domain", "a.example.net", "--json").stdout)
+    assert [order["order"] for order in found["orders"]] == ["suspend", "override"]
+
+
+def test_what_explains_a_job_names_the_orders_that_concern_it(config: Path) -> None:
+    job = face("spring.0.1", delivery_id="spring", rcpt_to="anna@a.example.net")
+
+    async def accept() -> None:
+        log = SqliteLog(config.parent / "store.db")
+        await log.open()
+        await log.claim([ticket(job)], time.time())
+        await log.close()
+
+    asyncio.run(accept())
+    run(config, "cancel", "spring", "--why", "wrong price")
+    run(config, "suspend", "*.example.net")
+    told = run(config, "explain", "job", "spring.0.1")
+    assert told.exit_code == 0, told.output
+    assert "by order: delivery spring is cancelled, by " in told.stdout
+    assert "by order: *.example.net is suspended until it is resumed" in told.stdout
