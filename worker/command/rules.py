@@ -89,6 +89,7 @@ def _difference(found: Difference) -> dict[str, object]:
             {"before": change.before, "after": change.after, "count": change.count, "example": change.example}
             for change in found.changes
         ],
+        "released": found.released,
         "faults": found.faults,
     }
 

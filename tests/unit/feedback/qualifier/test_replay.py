@@ -54,15 +54,52 @@ def test_attempts_without_a_reply_are_left_out() -> None:
     assert found.replies == 0
 
 
-def test_a_storm_breaker_requalifies_an_outage() -> None:
-    usual = [json.dumps({"delivered": True, "site": "big", "at": float(second)}) for second in range(1000)]
-    outage = [
-        json.dumps({"code": 550, "text": "5.1.1 no record found", "site": "big", "at": 1000.0 + second})
-        for second in range(1000)
-    ]
-    found = replay([*usual, *outage], STOCK, STOCK, Breaker())
-    assert found.hard_before == 1000
-    assert found.hard_after < 200
+def storm_log() -> list[str]:
+    """A site's usual day with a few dead addresses, an outage of 1,000 s, and fair weather again; another site beside it."""
+    lines = []
+    for second in range(4000):
+        outage = 1500 <= second < 2500
+        dead = outage or second % 100 == 7
+        big = {"site": "big", "at": float(second), "rcpt_to": f"u{second}@big.example", "domain": "big.example"}
+        lines.append(
+            json.dumps(big | ({"code": 550, "text": "5.1.1 no record found"} if dead else {"delivered": True}))
+        )
+        if second % 5 == 0:
+            small = {"site": "small", "at": float(second)}
+            said = {"delivered": True} if second % 50 else {"code": 550, "text": "5.1.1 User unknown"}
+            lines.append(json.dumps(small | said))
+    return lines
+
+
+def test_a_storm_breaker_requalifies_an_outage_and_nothing_else() -> None:
+    found = replay(storm_log(), STOCK, STOCK, Breaker())
+    assert found.hard_before == 1000 + 30 + 80
+    assert found.receivers.keys() == {("big", "user_unknown", "user_unknown")}
+    assert found.before == found.after == {"user_unknown": 1110}
+    [change] = found.changes
+    assert (change.before.type, change.after.type, change.after.to_qualify) == ("hard", "soft", True)
+
+
+def test_with_hindsight_the_replies_that_an_outage_was_found_by_are_requalified_too() -> None:
+    released = {int(address[1:].partition("@")[0]) for address in replay(storm_log(), STOCK, STOCK, Breaker()).released}
+    assert released >= set(range(1500, 2500))
+    assert len(released) < 1000 + 40  # dead ones from shortly before and after, which nobody can tell from them
+
+
+def test_without_a_breaker_an_outage_is_what_its_replies_say() -> None:
+    found = replay(storm_log(), STOCK, STOCK)
+    assert (found.changed, found.released) == (0, [])
+
+
+def test_changed_rules_and_an_outage_are_told_apart_per_reason_and_receiver() -> None:
+    lines = [*storm_log(), json.dumps({"code": 550, "text": "Frobnicated", "site": "partner", "at": 9000.0})]
+    found = replay(lines, STOCK, CHANGED, Breaker())
+    assert found.receivers.keys() == {
+        ("big", "user_unknown", "user_unknown"),
+        ("partner", "not_defined", "mailbox_full"),
+    }
+    assert found.before - found.after == {"not_defined": 1}
+    assert found.after - found.before == {"mailbox_full": 1}
 
 
 def event(kind: str, cause: str | None = None) -> bytes:
