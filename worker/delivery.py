@@ -79,11 +79,14 @@ class Delivery:
                 await self.settlement.repeat(ticket, claim, self.clock())
             case Fresh(state) | Taken(state) | InDoubt(state):
                 await self.settlement.accept(claim)  # first, lest an outcome wait for it with a dot already sent
+                settled = False
                 try:
                     state, disposition = await self._drive(ticket, job, state, isinstance(claim, InDoubt))
                     await self.settlement.settle(ticket, state, disposition, self.clock())
+                    settled = True
                 finally:
-                    self.settlement.window.leave(job.job_id)
+                    if not settled:  # else the job may be in hand again by now, with a place of its own
+                        self.settlement.window.leave(job.job_id)
 
     async def _drive(self, ticket: Ticket, job: SendJob, state: State, doubted: bool) -> tuple[State, Disposition]:
         """One attempt, or the reason why none was made; the state counts it."""

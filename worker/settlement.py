@@ -66,6 +66,7 @@ class Settlement:
         match disposition:
             case HeldUntil(at, _, site):
                 await self._release.join((state.face.job_id, state.attempt))
+                self.window.leave(state.face.job_id)
                 if site is None:
                     await self._park(ticket, state, at, now)
                 else:

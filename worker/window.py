@@ -19,7 +19,10 @@ class Window:
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {}
 
     async def enter(self, job_id: str, lane: Lane, limit: int) -> None:
-        """Wait until fewer than `limit` of the lane are inside, then be one of them. Cancelling is safe."""
+        """Wait until fewer than `limit` of the lane are inside, then be one of them. Cancelling is safe.
+
+        A job is inside once: what is left of an earlier delivery of it holds no intent any more, or it could not be ours.
+        """
         while self._counts[lane] >= limit:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(lane, deque()).append(turn)
@@ -28,6 +31,7 @@ class Window:
             except asyncio.CancelledError:
                 self._wake(lane)  # the turn may have come already: pass it on
                 raise
+        self.leave(job_id)
         self._inside[job_id] = lane
         self._counts[lane] += 1
 

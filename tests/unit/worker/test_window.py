@@ -58,3 +58,12 @@ async def test_leaving_without_having_entered_frees_nothing() -> None:
     assert not waits.done()
     window.leave("a")
     await waits
+
+
+async def test_a_job_that_comes_again_has_one_place_not_two() -> None:
+    window = Window()
+    await window.enter("a", LANE, 2)
+    await window.enter("a", LANE, 2)
+    window.leave("a")
+    for job_id in ("b", "c"):
+        await window.enter(job_id, LANE, 2)
