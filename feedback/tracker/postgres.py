@@ -16,6 +16,7 @@ from feedback.tracker.batch import Batch, batch, news
 from feedback.tracker.figures import Cell, Figures, changes, figures
 from feedback.tracker.message import Bounce, Message, values
 from feedback.tracker.quarantine import Quarantine, verdicts
+from feedback.tracker.tick import moved
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
 LONG = 600.0
@@ -53,6 +54,8 @@ class PostgresTracker:
             await connection.execute(f"SET LOCAL statement_timeout = {LONG * 1000:.0f}; SET LOCAL enable_seqscan = on")
             await connection.execute("DELETE FROM tracker.cell", timeout=LONG)
             await connection.execute(sql.RECOUNT, timeout=LONG)
+            await connection.execute("DELETE FROM tracker.tick", timeout=LONG)
+            await connection.execute(sql.RETICK, timeout=LONG)
 
     async def deliveries(self) -> list[str]:
         async with self._store.connection() as connection:
@@ -82,8 +85,9 @@ class PostgresTracker:
         known = {row[0]: Message(*row) for row in rows}
         new = news(known, events.views)
         await _many(connection, sql.KEEP, [values(message) for message in new])
-        moved = sorted(changes(known, new).items())
-        await _many(connection, sql.COUNT, [(*where, by) for where, by in moved])
+        counted = sorted(changes(known, new).items())
+        await _many(connection, sql.COUNT, [(*where, by) for where, by in counted])
+        await _many(connection, sql.TICK, [(*where, by) for where, by in sorted(moved(known, new).items())])
         await _many(connection, sql.REJECT, events.rejections)
 
     async def _judge(self, connection: asyncpg.Connection, events: Batch) -> None:

@@ -16,6 +16,7 @@ from feedback.tracker.batch import Batch, batch, news
 from feedback.tracker.figures import Cell, Figures, changes, figures
 from feedback.tracker.message import COLUMNS, Bounce, Message, values
 from feedback.tracker.quarantine import Quarantine, verdicts
+from feedback.tracker.tick import STEP, moved
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 
@@ -40,6 +41,20 @@ _RECOUNT = """
 INSERT INTO tracker_cell (delivery_id, domain, standing, reason, type, messages)
 SELECT delivery_id, domain, standing, coalesce(reason, -1), coalesce(type, ''), count(*)
 FROM tracker_message WHERE NOT test GROUP BY 1, 2, 3, 4, 5
+"""
+
+_TICK = """
+INSERT INTO tracker_tick (delivery_id, at, standing, messages) VALUES (?, ?, ?, ?)
+ON CONFLICT (delivery_id, at, standing) DO UPDATE SET messages = messages + excluded.messages
+"""
+
+_RETICK = f"""
+INSERT INTO tracker_tick (delivery_id, at, standing, messages)
+SELECT delivery_id, CAST(at / {STEP} AS INTEGER) * {STEP}.0, standing, count(*) FROM tracker_message
+WHERE NOT test GROUP BY 1, 2, 3
+UNION ALL
+SELECT delivery_id, CAST(accepted_at / {STEP} AS INTEGER) * {STEP}.0, 'taken', count(*) FROM tracker_message
+WHERE NOT test AND accepted_at IS NOT NULL GROUP BY 1, 2
 """
 
 _CELLS = """
@@ -97,6 +112,8 @@ class SqliteTracker:
         async with self._store.transaction() as connection:
             await connection.execute("DELETE FROM tracker_cell")
             await connection.execute(_RECOUNT)
+            await connection.execute("DELETE FROM tracker_tick")
+            await connection.execute(_RETICK)
 
     async def deliveries(self) -> list[str]:
         rows = await self._read("SELECT DISTINCT delivery_id FROM tracker_message ORDER BY delivery_id")
@@ -130,6 +147,7 @@ class SqliteTracker:
         new = news(known, events.views)
         await connection.executemany(_KEEP, [values(message) for message in new])
         await connection.executemany(_COUNT, [(*where, by) for where, by in changes(known, new).items()])
+        await connection.executemany(_TICK, [(*where, by) for where, by in moved(known, new).items()])
         await connection.executemany(_REJECT, events.rejections)
 
     async def _judge(self, connection: aiosqlite.Connection, events: Batch) -> None:

@@ -1,6 +1,7 @@
 """The PostgreSQL tracker's statements; the rows of a batch come as one array for each column."""
 
 from feedback.tracker.message import COLUMNS
+from feedback.tracker.tick import STEP
 
 _MESSAGE = ", ".join(COLUMNS)
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("job_id", "delivery_id"))
@@ -29,6 +30,20 @@ RECOUNT = """
 INSERT INTO tracker.cell (delivery_id, domain, standing, reason, type, messages)
 SELECT delivery_id, domain, standing, coalesce(reason, -1), coalesce(type, ''), count(*)
 FROM tracker.message WHERE NOT test GROUP BY 1, 2, 3, 4, 5
+"""
+
+TICK = """
+INSERT INTO tracker.tick AS t (delivery_id, at, standing, messages)
+SELECT * FROM unnest($1::text[], $2::float8[], $3::text[], $4::bigint[])
+ON CONFLICT (delivery_id, at, standing) DO UPDATE SET messages = t.messages + excluded.messages
+"""
+
+RETICK = f"""
+INSERT INTO tracker.tick (delivery_id, at, standing, messages)
+SELECT delivery_id, floor(at / {STEP}) * {STEP}, standing, count(*) FROM tracker.message WHERE NOT test GROUP BY 1, 2, 3
+UNION ALL
+SELECT delivery_id, floor(accepted_at / {STEP}) * {STEP}, 'taken', count(*) FROM tracker.message
+WHERE NOT test AND accepted_at IS NOT NULL GROUP BY 1, 2
 """
 
 CELLS = """

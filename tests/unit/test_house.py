@@ -67,6 +67,7 @@ PURE = [
     "feedback/qualifier/storm.py",
     "feedback/qualifier/trouble.py",
     "feedback/qualifier/unknown.py",
+    "feedback/tracker/tick.py",
     "feedback/unknown/row.py",
     "feedback/wording.py",
     "feedback/writer.py",

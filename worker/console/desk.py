@@ -19,6 +19,9 @@ Clock = Callable[[], float]
 CHANGES, ACTIONS = 100, 200
 """So many are shown, the newest."""
 
+PATIENCE = 1.0
+"""Seconds that may be spent on looking up what is costly, for one answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seams:
@@ -68,24 +71,28 @@ class Desk:
         self._opened = False
 
     async def deliveries(self) -> list[delivery.DeliveryRow]:
-        """All deliveries, those in flight first."""
+        """All deliveries, those in flight first. What is costly to know of each, its times and rate, is looked up for some at
+        a time where they are many: then the rows of the others come without."""
         records = await self._records()
-        now, rows = self.now(), []
-        for one in figures(await records.cells(None)):
-            rows.append(delivery.row(one, await self._course(one), now))
+        found = delivery.sums(await self._remembered.get(("standings",), records.standings))
+        rows, until = [], time.monotonic() + PATIENCE
+        for of in sorted(found, key=lambda of: not of.in_flight):
+            at_once = time.monotonic() < until or self._remembered.known(_course_of(of))
+            rows.append(delivery.row(of, await self._course(of) if at_once else course.Course(), self.now()))
         return delivery.listed(rows)
 
     async def delivery(self, delivery_id: str) -> delivery.DeliveryPage | None:
         records = await self._records()
-        cells = await records.cells(delivery_id)
+        cells = await self._remembered.get(("cells", delivery_id), lambda: records.cells(delivery_id))
         if not (found := figures(cells)):
             return None
         [of] = found
         went = await self._course(of)
         since = max(self.now() - course.LATELY, went.began or 0.0)
-        least = 1.0 if of.in_flight else 60.0
-        reaches = await self._remembered.get(("reaches", *over(of)), lambda: records.reaches(delivery_id, since), least)
-        waits = await self._remembered.get(("waits", *over(of)), lambda: records.waits(delivery_id), least)
+        least = _least(of)
+        glance = self._remembered.glance
+        reaches = await glance(("reaches", *_course_of(of)), lambda: records.reaches(delivery_id, since), least)
+        waits = await glance(("waits", *_course_of(of)), lambda: records.waits(delivery_id), least)
         lately = max(self.now() - since, 1.0)
         return delivery.page(delivery.Told(of, cells, went, reaches, lately, waits), self.now())
 
@@ -160,10 +167,14 @@ class Desk:
         async def look() -> course.Course:
             return course.course(await self._seams.records.beats(of.delivery_id), self.now())
 
-        return await self._remembered.get(("course", *over(of)), look, least=1.0 if of.in_flight else 60.0)
+        return await self._remembered.get(_course_of(of), look, _least(of))
 
 
-def over(of: Figures) -> tuple[str, bool]:
+def _course_of(of: Figures) -> tuple[object, ...]:
     """Of a delivery that is over, nothing changes any more but by new messages, so what is known of it is kept longer; but
     not what was known just before."""
-    return of.delivery_id, of.in_flight == 0
+    return "course", of.delivery_id, of.in_flight == 0
+
+
+def _least(of: Figures) -> float:
+    return 1.0 if of.in_flight else 600.0

@@ -22,7 +22,8 @@ from worker.console.views.wording import STANDINGS
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
-PER_PAGE = 50
+PER_PAGE, LISTED = 50, 300
+"""Rows of a page of messages; deliveries shown."""
 
 Text = Annotated[str, Query(max_length=200)]
 Name = Annotated[str, Query(max_length=1000)]
@@ -117,7 +118,8 @@ async def sign_out(session: PageSession, door: AtDoor, desk: AtDesk, actor: Acto
 
 @router.get("/deliveries")
 async def deliveries(request: Request, session: PageSession, desk: AtDesk) -> Response:
-    return show(request, "deliveries.html", session, {"rows": await desk.deliveries()})
+    rows = await desk.deliveries()
+    return show(request, "deliveries.html", session, {"rows": rows[:LISTED], "more": len(rows) - LISTED})
 
 
 @router.get("/delivery")

@@ -1,11 +1,14 @@
 """The console's records, on both stores."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from feedback.event import Event
 from feedback.log import Candidate, Face
 from tests.integration.console.furnished import LONG_NAME, furnish
 from worker import adapters
@@ -40,6 +43,31 @@ async def test_the_beats_of_a_delivery_add_up_to_its_figures(records: Records) -
         assert sum(beat.messages for beat in beats if beat.standing == standing) == counted
     assert [beat.tick for beat in beats] == sorted(beat.tick for beat in beats)
     assert all(beat.tick % 10 == 0 and NOW - 1510 <= beat.tick <= NOW + 130 for beat in beats)
+
+
+async def test_the_standings_of_all_deliveries_are_the_sums_of_their_cells(records: Records) -> None:
+    standings = await records.standings()
+    assert {one.delivery_id for one in standings} == {"spring-newsletter", "password-resets", LONG_NAME, "just-begun"}
+    for delivery_id in ("spring-newsletter", LONG_NAME):
+        sums: Counter[str] = Counter()
+        for cell, messages in (await records.cells(delivery_id)).items():
+            sums[cell.standing] += messages
+        assert {one.standing: one.messages for one in standings if one.delivery_id == delivery_id} == dict(sums)
+
+
+async def test_beats_are_the_same_after_repeats_and_a_recount(settings: Settings, records: Records) -> None:
+    before = await records.beats("spring-newsletter")
+    tracker = adapters.tracker(settings)
+    await tracker.open()
+    events = [
+        msgspec.json.decode(one.event, type=Event)
+        for one in await records.messages(Search(delivery_id="spring-newsletter", limit=200))
+    ]
+    await tracker.apply(events[::-1])
+    assert await records.beats("spring-newsletter") == before
+    await tracker.recount()
+    assert set(await records.beats("spring-newsletter")) == set(before)
+    await tracker.close()
 
 
 async def test_the_waits_are_those_of_the_messages_sent(records: Records) -> None:

@@ -14,11 +14,17 @@ from feedback.tracker.figures import Cell
 from feedback.tracker.message import Bounce, Message
 from feedback.tracker.quarantine import Quarantine
 
-TICK = 10
-"""Seconds that messages are counted together for."""
-
 DOMAINS = 200
 """So many domains of a delivery are told apart where each costs a look, those with most messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How many messages of a delivery stand like this."""
+
+    delivery_id: str
+    standing: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +134,11 @@ class Records(Protocol):
 
     async def close(self) -> None: ...
 
-    async def cells(self, delivery_id: str | None) -> dict[Cell, int]:
-        """The tracker's counters, of one delivery or of all."""
+    async def standings(self) -> list[Standings]:
+        """How many messages of each delivery stand where, in the order of their names."""
+
+    async def cells(self, delivery_id: str) -> dict[Cell, int]:
+        """The tracker's counters of one delivery."""
 
     async def beats(self, delivery_id: str) -> list[Beat]:
         """When a delivery's messages came to stand as they do."""

@@ -15,20 +15,21 @@ from feedback.tracker.figures import Cell
 from feedback.tracker.message import COLUMNS, Bounce, Message
 from feedback.tracker.postgres import MIGRATIONS as TRACKER
 from feedback.tracker.quarantine import Quarantine
-from worker.console.records import DOMAINS, TICK, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Waits
+from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings, Waits
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
 
+LONG = 120.0
+"""Seconds that going through a large delivery may take."""
+
 _MESSAGE = ", ".join(COLUMNS)
 
-_BEATS = f"""
-SELECT floor(at / {TICK}) * {TICK}, standing, count(*) FROM tracker.message
-WHERE delivery_id = $1 AND NOT test GROUP BY 1, 2
-UNION ALL
-SELECT floor(accepted_at / {TICK}) * {TICK}, 'taken', count(*) FROM tracker.message
-WHERE delivery_id = $1 AND NOT test AND accepted_at IS NOT NULL GROUP BY 1
-ORDER BY 1
+_STANDINGS = """
+SELECT delivery_id, standing, sum(messages)::bigint FROM tracker.cell
+GROUP BY 1, 2 HAVING sum(messages) <> 0 ORDER BY 1, 2
 """
+
+_BEATS = "SELECT at, standing, messages FROM tracker.tick WHERE delivery_id = $1 AND messages <> 0 ORDER BY at"
 
 _WAITS = """
 SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY queued_ms) FROM tracker.message
@@ -97,19 +98,21 @@ class PostgresRecords:
     async def close(self) -> None:
         await self._store.close()
 
-    async def cells(self, delivery_id: str | None) -> dict[Cell, int]:
-        named = None if delivery_id is None else storable(delivery_id)
-        return {Cell(*row[:-1]): row[-1] for row in await self._read(tracker.CELLS, named)}
+    async def standings(self) -> list[Standings]:
+        return [Standings(*row) for row in await self._read(_STANDINGS)]
+
+    async def cells(self, delivery_id: str) -> dict[Cell, int]:
+        return {Cell(*row[:-1]): row[-1] for row in await self._read(tracker.CELLS, storable(delivery_id))}
 
     async def beats(self, delivery_id: str) -> list[Beat]:
         return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]
 
     async def waits(self, delivery_id: str) -> Waits | None:
-        [(shares,)] = await self._read(_WAITS, storable(delivery_id))
+        [(shares,)] = await self._read_long(_WAITS, storable(delivery_id))
         return None if shares is None else Waits(*shares)
 
     async def reaches(self, delivery_id: str, since: float) -> list[Reach]:
-        rows = await self._read(_REACHES, storable(delivery_id), since)
+        rows = await self._read_long(_REACHES, storable(delivery_id), since)
         events = dict(await self._read(_EVENTS, [row[2] for row in rows if row[2] is not None]))
         return [Reach(domain, settled, events.get(example)) for domain, settled, example in rows]
 
@@ -160,3 +163,9 @@ class PostgresRecords:
     async def _read(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
         async with self._store.connection() as connection:
             return [tuple(row) for row in await connection.fetch(statement, *arguments)]
+
+    async def _read_long(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """What goes through all messages of a delivery."""
+        async with self._store.transaction() as connection:
+            await connection.execute(f"SET LOCAL statement_timeout = {LONG * 1000:.0f}")
+            return [tuple(row) for row in await connection.fetch(statement, *arguments, timeout=LONG)]

@@ -16,7 +16,7 @@ from feedback.tracker.figures import Cell
 from feedback.tracker.message import COLUMNS, Bounce, Message
 from feedback.tracker.quarantine import Quarantine
 from feedback.tracker.sqlite import MIGRATIONS as TRACKER
-from worker.console.records import DOMAINS, TICK, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Waits
+from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings, Waits
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 
@@ -24,17 +24,15 @@ _MESSAGE = ", ".join(COLUMNS)
 
 _CELLS = """
 SELECT delivery_id, domain, standing, reason, type, messages FROM tracker_cell
-WHERE messages <> 0 AND (?1 IS NULL OR delivery_id = ?1)
+WHERE messages <> 0 AND delivery_id = ?
 """
 
-_BEATS = f"""
-SELECT CAST(at / {TICK} AS INTEGER) * {TICK}.0, standing, count(*) FROM tracker_message
-WHERE delivery_id = ?1 AND NOT test GROUP BY 1, 2
-UNION ALL
-SELECT CAST(accepted_at / {TICK} AS INTEGER) * {TICK}.0, 'taken', count(*) FROM tracker_message
-WHERE delivery_id = ?1 AND NOT test AND accepted_at IS NOT NULL GROUP BY 1
-ORDER BY 1
+_STANDINGS = """
+SELECT delivery_id, standing, sum(messages) FROM tracker_cell
+GROUP BY 1, 2 HAVING sum(messages) <> 0 ORDER BY 1, 2
 """
+
+_BEATS = "SELECT at, standing, messages FROM tracker_tick WHERE delivery_id = ? AND messages <> 0 ORDER BY at"
 
 _SENT = """
 SELECT queued_ms FROM tracker_message WHERE delivery_id = ? AND standing = 'sent' AND NOT test AND queued_ms IS NOT NULL
@@ -92,9 +90,11 @@ class SqliteRecords:
     async def close(self) -> None:
         await self._store.close()
 
-    async def cells(self, delivery_id: str | None) -> dict[Cell, int]:
-        named = None if delivery_id is None else storable(delivery_id)
-        return {Cell(*row[:-1]): row[-1] for row in await self._read(_CELLS, named)}
+    async def standings(self) -> list[Standings]:
+        return [Standings(*row) for row in await self._read(_STANDINGS)]
+
+    async def cells(self, delivery_id: str) -> dict[Cell, int]:
+        return {Cell(*row[:-1]): row[-1] for row in await self._read(_CELLS, storable(delivery_id))}
 
     async def beats(self, delivery_id: str) -> list[Beat]:
         return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]

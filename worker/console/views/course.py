@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.console.records import TICK, Beat
+from feedback.tracker.tick import STEP
+from worker.console.records import Beat
 
 LATELY = 300.0
 """Seconds over which the present rate is taken."""
@@ -40,7 +41,7 @@ class Course:
     began: float | None = None
     progress: float | None = None
     rate: float = 0.0
-    step: int = TICK
+    step: int = STEP
     bins: tuple[Bin, ...] = ()
 
 
@@ -60,7 +61,7 @@ def course(beats: Sequence[Beat], now: float) -> Course:
 def rate(settled: Sequence[Beat], began: float, now: float) -> float:
     """Messages settled a second, over the last minutes or since it began."""
     since = max(now - LATELY, began)
-    return sum(beat.messages for beat in settled if beat.tick >= since - TICK) / max(now - since, TICK)
+    return sum(beat.messages for beat in settled if beat.tick >= since - STEP) / max(now - since, STEP)
 
 
 def finish(remaining: int, per_second: float, now: float) -> float | None:

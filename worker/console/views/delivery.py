@@ -9,7 +9,7 @@ import msgspec
 from feedback.event import Event
 from feedback.qualification import Reason
 from feedback.tracker.figures import Cell, DomainFigures, Figures, percent, reason_name
-from worker.console.records import Reach, Waits
+from worker.console.records import Reach, Standings, Waits
 from worker.console.views.course import Bin, Course, finish, state
 
 DOMAINS = 50
@@ -85,7 +85,8 @@ class Across:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPage:
-    """All of one delivery. `step`: seconds of each bin of the course; `waits`: from acceptance to delivery."""
+    """All of one delivery. `step`: seconds of each bin of the course; `waits`: from acceptance to delivery. `waits` and
+    `sites` are None while they are being counted."""
 
     row: DeliveryRow
     not_tried: int
@@ -97,7 +98,27 @@ class DeliveryPage:
     domains: tuple[DomainRow, ...]
     more_domains: int
     across: Across
-    sites: tuple[SiteRow, ...]
+    sites: tuple[SiteRow, ...] | None
+
+
+def sums(standings: Sequence[Standings]) -> list[Figures]:
+    """The figures of all deliveries, without breakdowns."""
+    by_delivery: dict[str, Counter[str]] = {}
+    for one in standings:
+        by_delivery.setdefault(one.delivery_id, Counter())[one.standing] += one.messages
+    return [_sums(delivery_id, of) for delivery_id, of in by_delivery.items()]
+
+
+def _sums(delivery_id: str, of: Counter[str]) -> Figures:
+    return Figures(
+        delivery_id=delivery_id,
+        accepted=of.total(),
+        sent=of["sent"],
+        failed=of["failed"],
+        cancelled=of["cancelled"],
+        in_flight=of["accepted"] + of["delayed"],
+        success=percent(of["sent"], of.total()),
+    )
 
 
 def row(figures: Figures, went: Course, now: float) -> DeliveryRow:
@@ -127,12 +148,13 @@ def listed(rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the records say of one delivery; `reaches` count what was settled in the last `lately` seconds."""
+    """What the records say of one delivery; `reaches` count what was settled in the last `lately` seconds, None: they are
+    still being counted."""
 
     figures: Figures
     cells: Mapping[Cell, int]
     went: Course
-    reaches: Sequence[Reach]
+    reaches: Sequence[Reach] | None
     lately: float
     waits: Waits | None
 
@@ -154,7 +176,7 @@ def page(told: Told, now: float) -> DeliveryPage:
         domains=tuple(_domain(name, of) for name, of in domains[:DOMAINS]),
         more_domains=max(0, len(domains) - DOMAINS),
         across=_across(cells, [name for name, _ in domains[: DOMAINS // 2]]),
-        sites=_sites(told, now),
+        sites=None if told.reaches is None else _sites(told, told.reaches, now),
     )
 
 
@@ -192,10 +214,10 @@ def _across(cells: Mapping[Cell, int], domains: Sequence[str]) -> Across:
     return Across(tuple(map(reason_name, reasons)), tuple((name, row) for name, row in rows if any(row)))
 
 
-def _sites(told: Told, now: float) -> tuple[SiteRow, ...]:
+def _sites(told: Told, reaches: Sequence[Reach], now: float) -> tuple[SiteRow, ...]:
     """Domains put together by the site that their mail went to; those with most left to do first."""
     by_site: dict[str | None, list[tuple[DomainFigures, int]]] = {}
-    for reach in told.reaches:
+    for reach in reaches:
         if (of := told.figures.by_domain.get(reach.domain)) is not None:
             by_site.setdefault(site_of(reach.example), []).append((of, reach.settled))
     rows = [_site(site, domains, told.lately, now) for site, domains in by_site.items()]

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from feedback.store import StoreAway
 from worker.console.remembered import THRIFT, Remembered
 
 
@@ -58,3 +59,36 @@ async def test_a_look_that_fails_is_not_remembered() -> None:
     with pytest.raises(OSError, match="away"):
         await remembered.get(("a",), fail)
     assert await remembered.get(("a",), world.look) == 1
+
+
+async def test_a_glance_does_not_wait_for_what_takes_long_and_finds_it_later() -> None:
+    world, ready = World(), asyncio.Event()
+    remembered = Remembered(world.clock)
+
+    async def slow() -> int:
+        await ready.wait()
+        return await world.look()
+
+    assert await remembered.glance(("a",), slow, patience=0) is None
+    assert await remembered.glance(("a",), slow, patience=0) is None
+    ready.set()
+    assert await remembered.glance(("a",), slow, patience=60) == 1
+    assert world.looks == 1
+    world.now += 1.0
+    ready.clear()
+    assert await remembered.glance(("a",), slow, patience=0) == 1
+    ready.set()
+    assert await remembered.glance(("a",), slow, patience=60) == 2
+
+
+async def test_a_glance_at_what_the_store_gave_up_on_sees_nothing_and_is_not_repeated_at_once() -> None:
+    world = World()
+
+    async def fail() -> int:
+        world.looks += 1
+        raise StoreAway("too long")
+
+    remembered = Remembered(world.clock)
+    assert await remembered.glance(("a",), fail) is None
+    assert await remembered.glance(("a",), fail) is None
+    assert world.looks == 1

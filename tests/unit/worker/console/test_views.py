@@ -23,7 +23,7 @@ from mta.traffic.rule import Rule
 from mta.traffic.shares import Account, Lease
 from mta.traffic.tally import Tally
 from tests.unit.feedback.happenings import FULL, NOW, Job
-from worker.console.records import Crew, Kept, LaneChange, Reach
+from worker.console.records import Crew, Kept, LaneChange, Reach, Standings
 from worker.console.views import delivery, lane, unknown, worker
 from worker.console.views.course import Course
 from worker.console.views.message import Heard, story
@@ -49,6 +49,12 @@ def test_a_delivery_under_way_has_a_forecast_from_its_rate() -> None:
     assert row.finish == NOW + 7.5
 
 
+def test_the_sums_of_a_list_are_those_of_the_page() -> None:
+    standings = [Standings("spring", cell.standing, messages) for cell, messages in CELLS.items()]
+    [of] = delivery.sums(standings)
+    assert delivery.row(of, Course(NOW - 100, NOW - 5, 2.0), NOW) == page().row
+
+
 def test_what_is_in_flight_is_told_apart_by_whether_it_was_tried() -> None:
     assert (page().not_tried, page().to_be_retried) == (10, 5)
 
@@ -67,6 +73,12 @@ def test_domains_of_one_site_are_one_row_with_a_forecast_of_its_own() -> None:
     example = encode(Job("j").sent())
     rows = page(Reach("a.example", 50, example), Reach("b.example", 0, None)).sites
     assert rows == (delivery.SiteRow(site=None, domains=2, accepted=100, in_flight=15, rate=0.5, finish=NOW + 30),)
+
+
+def test_sites_that_are_still_being_counted_are_not_shown_as_none() -> None:
+    [of] = figures(CELLS)
+    assert delivery.page(delivery.Told(of, CELLS, Course(), None, 100.0, None), NOW).sites is None
+    assert page().sites == ()
 
 
 def test_a_delivery_in_flight_is_listed_before_one_that_is_over() -> None:
