@@ -295,6 +295,15 @@ async def test_a_dead_host_is_avoided() -> None:
     assert sending.asked == ["dead.example", "mx1.example", "mx1.example", "mx1.example"]
 
 
+async def test_a_host_that_refuses_everybody_in_its_greeting_is_avoided_like_a_dead_one() -> None:
+    async with Scripted([[("S", "554 No"), ("!", "end")]], CERTIFICATES) as grim, Obliging() as server:
+        sending = Sending((host(grim, "grim.example"), host(server)), rule=Rule(name="test", messages_per_connection=1))
+        assert delivered([await sending.send() for _ in range(2)])
+        await sending.pool.close()
+    assert grim.faults == []
+    assert sending.asked == ["grim.example", "mx1.example", "mx1.example"]
+
+
 async def test_nobody_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
