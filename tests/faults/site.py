@@ -13,7 +13,7 @@ def _slow(scene: Scene) -> None:
     scene.rule(rate="25/s", connections=4)
     scene.publish(_JOBS)
     scene.worker()
-    scene.until(lambda: scene.said("site_listed") and len(scene.arrived()) >= 40, "the site's own queues")
+    scene.until(lambda: scene.said("site_queues") and len(scene.arrived()) >= 40, "the site's own queues")
 
 
 def _amid(fault: Callable[[Ground, Scene], None]) -> Callable[[Ground, Scene], None]:

@@ -237,6 +237,7 @@ class Sites:
             await self._pause(SETTLING)
             await self._probe(wire, (line.fresh.queue, line.held.queue))
             line.trusted = not line.lost
+            _log.info("site_queues", site=site)
 
     async def _probe(self, wire: Wire, names: tuple[str, ...]) -> None:
         """Send a message through each queue; whoever meets it drops it."""
