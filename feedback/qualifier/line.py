@@ -61,10 +61,19 @@ def _reply(text: str) -> Reply:
 
 
 def qualify_line(qualifier: Qualifier, asked: Mapping[str, str | None]) -> dict[str, object]:
-    """The contract's `qualification` and `retry` for `{"reply", "phase", "mx", "domain"}`; only `reply` is required.
+    """What `answer` says of `{"reply", "phase", "mx", "domain"}`; only `reply` is required.
 
     Raises:
-        ValueError: no reply, or a phase that is none.
+        ValueError: no reply, no refusal, or a phase that is none.
+    """
+    return answer(qualifier, asked_of(asked), asked.get("domain"))
+
+
+def asked_of(asked: Mapping[str, str | None]) -> Heard:
+    """The reply asked about, in its circumstances.
+
+    Raises:
+        ValueError: no reply, no refusal, or a phase that is none.
     """
     line = asked.get("reply")
     if not line:
@@ -77,7 +86,12 @@ def qualify_line(qualifier: Qualifier, asked: Mapping[str, str | None]) -> dict[
     heard = hear(line, phase, asked.get("mx"))
     if heard.reply.positive:
         raise ValueError("reply: a 2yz is not a refusal")
-    verdict = qualifier.qualify(heard.phase, Refused(heard.reply), heard.mx_host, asked.get("domain"))
+    return heard
+
+
+def answer(qualifier: Qualifier, heard: Heard, domain: str | None) -> dict[str, object]:
+    """The contract's `qualification` and `retry`."""
+    verdict = qualifier.qualify(heard.phase, Refused(heard.reply), heard.mx_host, domain)
     found = verdict.qualification
     return {
         "code": int(found.code),

@@ -133,8 +133,25 @@ def reconcile(delivery: OneDelivery = None, config: Config = None, json: Json = 
     raise typer.Exit(run(settled(config), delivery, json))
 
 
-@app.command()
-def qualify(config: Config = None) -> None:
+QUALIFY_LINES = """Each line of the input is an object: reply, the only member required, is a
+reply as a server gave it ("550 5.1.1 User unknown"; lines of a long reply
+joined by blanks) or as another MTA logged it; phase is where it was given
+(dns connect banner ehlo starttls auth mail rcpt data body rset; default:
+what the line says, else rcpt); mx is the host that gave it and domain the
+recipient's, for the rules of single receivers. Other members are ignored.
+
+Each line of the output answers one of the input, in order: code, name, type
+(hard, soft, ignored), reason, reason_name, rule (with the version of the
+rules), to_qualify, retry (whether the message is tried again) and signal
+(what the reply says about the site's traffic). A line that cannot be read is
+answered with line (its number) and error; the exit code is then 1."""
+
+
+@app.command(epilog=QUALIFY_LINES)
+def qualify(
+    config: Config = None,
+    json: Annotated[bool, typer.Option("--json", help="As it always does.")] = False,
+) -> None:
     """JSON lines in, JSON lines out: what replies mean for recipient, message and site."""
     from worker.command.qualify import run
 
@@ -359,7 +376,13 @@ def rules_check(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Run every rule's own samples: the built-in rules alone, or FILE before them."""
+    """Run every rule's own samples: the built-in rules alone, or FILE before them.
+
+    Also found: rules and phrases that no sample needs, rules that come too late,
+    two rules that claim one sample with different answers, phrases that could
+    take long, and names that a built-in rule or list has. Exit code 1 if there
+    is any fault, each told with file, rule and key.
+    """
     from worker.command.rules import check
 
     raise typer.Exit(check(file, json))
@@ -371,7 +394,9 @@ def rules_replay(
     files: Annotated[
         list[Path], typer.Option("--rules", metavar="FILE", help="Instead of the configured ones; repeatable.")
     ],
-    storm: Annotated[bool, typer.Option("--storm", help="Let the storm breaker take part.")] = False,
+    storm: Annotated[
+        bool, typer.Option("--storm", help="Let the storm breaker take part: requalify an outage.")
+    ] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -386,16 +411,26 @@ Kinds = list[str] | None
 
 @rules.command("unknown")
 def rules_unknown(
-    keep: Annotated[Kinds, typer.Option("--keep", metavar="ID", help="It means what it was taken for.")] = None,
-    ignore: Annotated[Kinds, typer.Option("--ignore", metavar="ID", help="It is not worth listing.")] = None,
+    keep: Annotated[
+        Kinds, typer.Option("--keep", metavar="ID", help="What it was taken for is right; it is counted on.")
+    ] = None,
+    ignore: Annotated[Kinds, typer.Option("--ignore", metavar="ID", help="It is not worth counting.")] = None,
+    reopen: Annotated[Kinds, typer.Option("--to-qualify", metavar="ID", help="Take a decision back.")] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Replies that no rule knows, by their kind; settle them by id or canonical text, or with a rule."""
+    """Replies that no rule knows, by their kind, the most frequent first; settle them by id or canonical text.
+
+    A kind that is kept or ignored is listed no more, and events say to_qualify
+    false of it; its type, reason and retry stay what they are. Only a rule
+    changes those. Workers hear of a decision within seconds, and after a
+    restart.
+    """
     from feedback.qualifier.unknown import Decision
     from worker.command.unknown import run
 
-    decisions = [(name, Decision.KEEP) for name in keep or []] + [(name, Decision.IGNORE) for name in ignore or []]
+    said = {Decision.KEEP: keep, Decision.IGNORE: ignore, Decision.TO_QUALIFY: reopen}
+    decisions = [(name, decision) for decision, names in said.items() for name in names or []]
     raise typer.Exit(run(settled(config), decisions, json))
 
 

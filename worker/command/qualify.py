@@ -5,8 +5,7 @@ import sys
 import msgspec
 
 from feedback.qualifier import Qualifier
-from feedback.qualifier.line import hear, qualify_line
-from mta.attempt import Phase
+from feedback.qualifier.line import answer, asked_of
 from mta.traffic.signal import signal_of
 from worker import outside
 from worker.settings import Settings
@@ -35,6 +34,5 @@ def run(settings: Settings) -> int:
 
 
 def _answer(qualifier: Qualifier, asked: _Asked) -> dict[str, object]:
-    answer = qualify_line(qualifier, msgspec.structs.asdict(asked))
-    heard = hear(asked.reply, Phase(asked.phase) if asked.phase else None, asked.mx)
-    return answer | {"signal": signal_of(heard.reply.line, heard.phase).kind.value}
+    heard = asked_of(msgspec.structs.asdict(asked))
+    return answer(qualifier, heard, asked.domain) | {"signal": signal_of(heard.reply.line, heard.phase).kind.value}

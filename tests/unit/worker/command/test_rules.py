@@ -201,6 +201,12 @@ def test_a_kind_is_settled_by_a_rule_too(config: Path, operators: Path) -> None:
     assert waiting(config) == ["wobbled"]
 
 
+def test_a_decision_can_be_taken_back(config: Path) -> None:
+    count(config)
+    assert waiting(config, "--ignore", id_of(ODD)) == ["wobbled"]
+    assert waiting(config, "--to-qualify", id_of(ODD)) == ["frobnicated", "wobbled"]
+
+
 def test_a_kind_that_is_not_there_is_said_to_be_missing(config: Path) -> None:
     count(config)
     result = run("rules", "unknown", "--keep", "nothing", "--config", config)
@@ -224,3 +230,34 @@ def test_a_configuration_whose_rules_are_not_in_order_is_refused_with_every_faul
     result = run("qualify", "--config", config, given="")
     assert isinstance(result.exception, BadSettings)
     assert any("bounces.toml: our-partner: means" in fault for fault in result.exception.faults)
+
+
+def test_each_line_asked_is_answered_in_order_and_one_that_cannot_be_read_fails_at_the_end(config: Path) -> None:
+    lines = [
+        '{"reply": "450 4.2.0 Greylisted"}',
+        "",
+        "{",
+        '{"reply": 1}',
+        '{"reply": "550 5.1.1 User unknown", "x": 1}',
+    ]
+    result = run("qualify", "--json", "--config", config, given="\n".join(lines))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 1
+    assert [answer.get("line") or answer["name"] for answer in answers] == [
+        "transient_failure", 3, 4, "invalid_recipient",
+    ]  # fmt: skip
+    assert [(answer["retry"], answer["signal"]) for answer in answers if "retry" in answer] == [
+        (True, "greylisted"), (False, "clear"),
+    ]  # fmt: skip
+
+
+def test_a_phase_that_is_none_is_a_fault_of_its_line(config: Path) -> None:
+    result = run("qualify", "--config", config, given='{"reply": "550 x", "phase": "lunch"}')
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"].startswith("phase: 'lunch' is none of dns, connect")
+
+
+def test_the_lines_of_qualify_are_described_in_its_help() -> None:
+    told = run("qualify", "--help").stdout
+    for member in ("reply", "phase", "mx", "domain", "to_qualify", "retry", "signal", "error"):
+        assert member in told
