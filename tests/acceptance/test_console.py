@@ -123,6 +123,10 @@ async def test_a_site_is_suspended_and_resumed(console: str, page: Page, install
     await page.wait_for_timeout(3000)
     assert len(installation.index()) == 5
     await expect(row).to_contain_text("waiting")
+    await row.get_by_role("link", name="held").click()
+    await page.locator(".tiles .in_flight a").click()
+    await page.get_by_role("link", name=f"d0@{DOMAIN}").click()
+    await expect(page.get_by_text(f"{SITE} is suspended until")).to_contain_text("their postmaster asked")
 
     await page.get_by_role("link", name="Sites", exact=True).click()
     await page.get_by_role("link", name=f"Resume {SITE}").click()

@@ -1,7 +1,9 @@
 """`campaign-mta console`: the web console, until SIGTERM."""
 
+import asyncio
 import getpass
 import importlib.util
+import random
 import signal
 import sys
 import time
@@ -11,6 +13,7 @@ import structlog
 import uvloop
 
 from feedback.qualifier.unknown import Key, Unknown
+from mta.envelope import Domain, a_form
 from mta.routing.route import Host, Route
 from mta.routing.routes import parse_host
 from mta.traffic.rule import Rule
@@ -24,6 +27,9 @@ _log = structlog.get_logger("worker.console")
 EXTRA = ("fastapi", "uvicorn", "jinja2", "itsdangerous", "python_multipart")
 SHORTEST = 10
 """Characters of a password."""
+
+PATIENCE = 2.0
+"""Seconds for a look-up in DNS, which is but for a sentence."""
 
 NOBODY = (
     "console: nobody could sign in. Make a password's hash with `campaign-mta console --hash` and put what it prints into "
@@ -115,6 +121,7 @@ async def _serve(settings: Settings, host: Host, seams: Seams) -> int:
 
 def _seams(settings: Settings) -> Seams:
     qualifier, rules = outside.qualifier(settings), outside.rules(settings)
+    routing = outside.routing(settings, random.Random())
     named = {entry.site: entry for entry in settings.route if entry.site}
 
     def known(key: Key, kind: Unknown) -> bool:
@@ -127,6 +134,17 @@ def _seams(settings: Settings) -> Seams:
         hosts = tuple(host for text in texts if isinstance(host := parse_host(text), Host))
         return rules.match(Route(site=site, domain=site, hosts=hosts, static=entry is not None))
 
+    async def site_of(domain: str) -> str | None:
+        name = a_form(domain)
+        if not isinstance(name, Domain):
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                route = await routing.route(name.name)
+        except TimeoutError:
+            return None
+        return route.site if isinstance(route, Route) else None
+
     return Seams(
         records=adapters.records(settings),
         replies=adapters.unknown_replies(settings),
@@ -134,4 +152,5 @@ def _seams(settings: Settings) -> Seams:
         ceiling=ceiling,
         settled=known,
         pools=tuple(outside.pools(settings)),
+        site_of=site_of,
     )

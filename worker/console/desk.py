@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from feedback.qualifier.unknown import Decision
 from feedback.tracker.figures import Figures, figures
@@ -26,7 +26,7 @@ PATIENCE = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seams:
     """What the console stands on. `ceiling`: the traffic rule of a site; `settled`: whether a rule knows a kind of reply;
-    `pools`: the names of the egress pools."""
+    `pools`: the names of the egress pools; `site_of`: the site behind a domain, None where it cannot be told soon."""
 
     records: Records
     replies: UnknownReplies
@@ -34,6 +34,7 @@ class Seams:
     ceiling: lane.CeilingOf
     settled: unknown.Settled
     pools: tuple[str, ...]
+    site_of: Callable[[str], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,15 @@ class Desk:
         if known is not None:
             bounces = await records.bounces(known.address, job_id)
             heard = message.Heard(known, job, owner, bounces, await records.quarantine(known.address))
-        return message.story(heard, self.now())
+        told = message.story(heard, self.now())
+        final = told.standing in ("sent", "failed", "cancelled")
+        return told if final else replace(told, hindrances=tuple(await self._hindrances(told)))
+
+    async def _hindrances(self, told: message.Story) -> list[str]:
+        domain = told.address.rpartition("@")[2].lower()
+        site = told.site or await self._seams.site_of(domain)
+        way = lane.Way(site, domain, self.pools)
+        return lane.hindrances(way, await self.standing(), await self.sites(), self.now())
 
     async def sites(self) -> list[lane.SiteRow]:
         records, orders, now = await self._records(), await self.standing(), self.now()

@@ -10,7 +10,7 @@ from mta.traffic.pace import Pace
 from mta.traffic.rule import Rule
 from mta.traffic.shares import Account
 from worker.console.records import Kept, LaneChange
-from worker.console.views.wording import count, pace, words
+from worker.console.views.wording import clock, count, pace, words
 from worker.orders.order import Cancellation, Limits, Order, Override, Suspension
 from worker.orders.standing import Standing
 
@@ -180,6 +180,38 @@ def _finite(number: float) -> float | None:
 def orders(standing: Sequence[Order]) -> list[OrderRow]:
     """Suspensions and overrides in force, the newest first."""
     return [_order(order) for order in reversed(standing) if isinstance(order, Suspension | Override)]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way a message would take: its recipient's domain, the site behind it as far as it is known, the egress pools."""
+
+    site: str | None
+    domain: str
+    pools: Sequence[str]
+
+
+def hindrances(way: Way, standing_orders: Sequence[Order], known: Sequence[SiteRow], now: float) -> list[str]:
+    """What keeps messages on this way from going now, in sentences: operators' orders, and what the site said."""
+    standing, name = Standing.of(standing_orders), way.site or way.domain
+    ways = [Lane(Source(pool=pool, helo=""), name) for pool in way.pools]
+    ways += [lane for site in known if site.site == way.site for row in site.lanes if (lane := lane_of(row.lane))]
+    found = [order for one in ways if (order := standing.suspension(one, way.domain, now)) is not None]
+    said = [
+        f"{order.target} is suspended until {_until(order.until, now)}, by {order.by}"
+        + (f": {order.why}" if order.why else "")
+        for order in dict.fromkeys(found)
+    ]
+    for row in (row for site in known if site.site == way.site for row in site.lanes):
+        if row.state == "closed":
+            said.append(f"lane {row.lane} is closed until {_until(row.until, now)}: {row.because}")
+        elif row.state == "on trial":
+            said.append(f"lane {row.lane} is on trial {row.because}")
+    return said
+
+
+def _until(until: float | None, now: float) -> str:
+    return "it is resumed" if until is None else clock(until, now)
 
 
 def cancelled(standing: Sequence[Order], delivery_id: str) -> Cancellation | None:

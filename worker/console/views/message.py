@@ -47,13 +47,15 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """One message: where it stands, what comes next, what happened, what the last server said, and what we made of it."""
+    """One message: where it stands, what comes next and what is in its way, what happened, what the last server said, and
+    what we made of it."""
 
     job_id: str
     delivery_id: str
     address: str
     standing: str
     next: str
+    hindrances: tuple[str, ...]
     in_doubt: bool
     moments: tuple[Moment, ...]
     said: str | None
@@ -111,6 +113,7 @@ def story(heard: Heard, now: float) -> Story:
         address=address,
         standing=standing,
         next=_next(standing, event, heard, now),
+        hindrances=(),
         in_doubt=bool(message.in_doubt if message else job and job.doubtful),
         moments=tuple(sorted(_moments(heard, event), key=lambda moment: (moment.at, moment.ahead))),
         said=said(event) if event else None,

@@ -193,6 +193,28 @@ def test_overridden_limits_are_shown_as_they_are_in_force() -> None:
     assert told.limits == "2 connections, 1/s"
 
 
+def test_what_is_in_a_messages_way_is_said_with_its_end() -> None:
+    kept = [
+        Kept(
+            "default/192.0.2.1>big.example",
+            encode_account(account(since=NOW, closed_until=NOW + 60, closed_by="blocked")),
+            NOW,
+        )
+    ]
+    sites = lane.sites(kept, [], lambda _: RULE, NOW)
+    suspension = Suspension(target="*.example", pool="default", since=NOW, until=None, by="dana@::1", why="asked")
+    way = lane.Way("big.example", "a.example", ["default", "other"])
+    assert lane.hindrances(way, [suspension], sites, NOW) == [
+        "*.example is suspended until it is resumed, by dana@::1: asked",
+        "lane default/192.0.2.1>big.example is closed until 08:01:00: the site is blocked",
+    ]
+    assert lane.hindrances(lane.Way("other.example", "b.example", ["other"]), [suspension], sites, NOW) == []
+    by_domain = Suspension(target="a.example", pool=None, since=NOW, until=NOW + 60, by="d")
+    assert lane.hindrances(lane.Way(None, "a.example", ["default"]), [by_domain], sites, NOW) == [
+        "a.example is suspended until 08:01:00, by d"
+    ]
+
+
 def test_a_lane_that_cannot_be_read_is_left_out() -> None:
     assert lane.sites([Kept("nonsense", "{}", NOW), Kept("p/any>s", "{", NOW)], [], lambda _: RULE, NOW) == []
     assert lane.lane_of("p/2001:db8::1>s").source.address == "2001:db8::1"  # type: ignore[union-attr]
