@@ -20,6 +20,7 @@ then nothing is learnt about what is usual, or the storm would become it.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -105,6 +106,13 @@ def shares(weather: Weather, breaker: Breaker) -> tuple[float, float]:
     """The share of hard replies now and usually, for people to read."""
     (latest, usual, _), (recent, _, _) = _views(weather, breaker)
     return max(latest.share, recent.share), usual
+
+
+def stormy(weathers: Mapping[str, Weather], now: float) -> dict[str, float]:
+    """The sites where it storms now, and since when."""
+    breaker = Breaker()
+    faded = {site: _faded(weather, now, breaker) for site, weather in weathers.items()}
+    return {site: weather.stormy_since for site, weather in faded.items() if weather.stormy_since is not None}
 
 
 def softened(verdict: Verdict, weather: Weather) -> Verdict:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from feedback.event import timestamp
+from feedback.qualifier.storm import stormy
 from feedback.store import StoreAway
 from mta.routing.resolver import Failure, Resolver
 from worker import adapters, outside
@@ -45,7 +48,9 @@ async def _examine(settings: Settings) -> list[Finding]:
     ):
         found.append(_settled(what, settings, look))
     found.append(await _reached("broker", _broker, settings))
-    found.append(await _reached("store", _store, settings))
+    found.append(store := await _reached("store", _store, settings))
+    if not store.fault:
+        found.append(await _weather(settings, time.time()))
     found.append(await _dns(settings))
     found += [_source(source.address) for pool in outside.pools(settings).values() for source in pool if source.address]
     return found
@@ -81,6 +86,26 @@ async def _store(settings: Settings) -> None:
     log = adapters.delivery_log(settings, adapters.worker_name(settings))
     await log.open()
     await log.close()
+
+
+async def _weather(settings: Settings, now: float) -> Finding:
+    """A storm is nothing that is wrong here, but somebody should know of it."""
+    almanac = adapters.almanac(settings)
+    try:
+        await almanac.open()
+        storms = stormy(await almanac.kept(), now)
+    except StoreAway as fault:
+        return Finding("weather at sites", str(fault))
+    finally:
+        await almanac.close()
+    told = ", ".join(f"{site} (since {timestamp(since)})" for site, since in storms.items())
+    return Finding("weather at sites", _STORM.format(told) if told else None)
+
+
+_STORM = (
+    "too many addresses are called dead at {}: for now they are taken for alive; ask the site, and afterwards see "
+    "campaign-mta rules replay --storm"
+)
 
 
 async def _dns(settings: Settings) -> Finding:

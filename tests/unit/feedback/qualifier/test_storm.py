@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.qualification import Code, Qualification, Reason, Type, Verdict
-from feedback.qualifier.storm import Breaker, Counts, Weather, gathered, observed, softened
+from feedback.qualifier.storm import Breaker, Counts, Weather, gathered, observed, softened, stormy
 
 BREAKER = Breaker()
 HARD = Verdict(
@@ -106,16 +106,16 @@ def test_a_site_that_always_had_many_bad_addresses_does_not_storm_at_somewhat_mo
 
 
 def test_the_storm_ends_when_the_share_comes_down_and_hard_is_hard_again() -> None:
-    stormy, _ = sent(known_site(), 1200, 1.0, 5000.0)
-    calm, _ = sent(stormy, 4000, 0.01, 6200.0)
+    storm, _ = sent(known_site(), 1200, 1.0, 5000.0)
+    calm, _ = sent(storm, 4000, 0.01, 6200.0)
     assert calm.stormy_since is None
     _, reported = sent(calm, 2000, 0.01, 10200.0)
     assert reported > 0
 
 
 def test_a_storm_teaches_nothing_about_what_is_usual() -> None:
-    stormy, _ = sent(known_site(), 3600, 1.0, 5000.0)
-    calm, _ = sent(stormy, 5000, 0.01, 8600.0)
+    storm, _ = sent(known_site(), 3600, 1.0, 5000.0)
+    calm, _ = sent(storm, 5000, 0.01, 8600.0)
     again, reported = sent(calm, 1200, 1.0, 13600.0)
     assert again.stormy_since is not None
     assert reported < 200
@@ -127,8 +127,8 @@ def test_what_lasts_longer_than_a_day_was_no_outage() -> None:
 
 
 def test_a_softened_verdict_keeps_code_and_reason_and_asks_for_an_operator() -> None:
-    stormy, _ = sent(known_site(), 1200, 1.0, 5000.0)
-    soft = softened(HARD, stormy)
+    storm, _ = sent(known_site(), 1200, 1.0, 5000.0)
+    soft = softened(HARD, storm)
     assert soft.qualification == Qualification(
         code=Code.INVALID_RECIPIENT,
         type=Type.SOFT,
@@ -140,8 +140,15 @@ def test_a_softened_verdict_keeps_code_and_reason_and_asks_for_an_operator() -> 
 
 
 def test_what_is_soft_anyway_is_left_alone_in_a_storm() -> None:
-    stormy, _ = sent(known_site(), 1200, 1.0, 5000.0)
-    assert softened(SOFT, stormy) is SOFT
+    storm, _ = sent(known_site(), 1200, 1.0, 5000.0)
+    assert softened(SOFT, storm) is SOFT
+
+
+def test_where_it_storms_can_be_told_until_nothing_was_heard_for_long() -> None:
+    storm, _ = sent(known_site(), 1200, 1.0, 5000.0)
+    weathers = {"big": storm, "small": known_site()}
+    assert stormy(weathers, 6200.0) == {"big": storm.stormy_since}
+    assert stormy(weathers, 6200.0 + 7 * 3600) == {}
 
 
 def test_a_clock_that_goes_back_does_no_harm() -> None:
