@@ -15,6 +15,7 @@ _END = rb"(?>\r\n|\r|\n)"
 _BLANK = re.compile(rb"(?:\A|" + _END + rb")(" + _END + rb")")
 _FIRST = re.compile(_END)
 _DECLARED = re.compile(rb"((?:\A|[\r\n])content-transfer-encoding:[ \t]*)binary(?=[ \t]*[\r\n])", re.IGNORECASE)
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _LINE = 57  # octets that make 76 of base64
 
 
@@ -24,8 +25,8 @@ def has_binary(octets: bytes) -> bool:
 
 
 def as_text(entity: bytes, depth: int = 0) -> bytes:
-    """A message or part in which binary parts are base64, but for those of text: they are lines after all. Line ends may be
-    of any kind; everything else stays as it is."""
+    """A message or part in which binary parts with a bare CR or LF are base64, but for those of text: they are lines after
+    all. Line ends may be of any kind; everything else stays as it is."""
     found = _BLANK.search(entity)
     if found is None or depth > _DEPTH or not has_binary(entity):
         return entity
@@ -38,6 +39,8 @@ def as_text(entity: bytes, depth: int = 0) -> bytes:
             return section + as_text(body, depth + 1)
         case "text":
             return entity
+    if not _BARE.search(body):
+        return entity
     coded, declared = _DECLARED.subn(rb"\1base64", section, count=1)
     return coded + _base64(body) if declared else entity
 

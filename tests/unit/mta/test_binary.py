@@ -61,6 +61,7 @@ def test_a_binary_part_in_a_message_in_the_message_arrives_to_the_octet() -> Non
         b"Content-Transfer-Encoding: binary\n\na\rb",
         b"Content-Type: text/html\nContent-Transfer-Encoding: binary\n\na\rb",
         b"Content-Type: image/png\nContent-Transfer-Encoding: 8bit\n\na\rbinary",
+        b"Content-Type: image/png\nContent-Transfer-Encoding: binary\n\na\r\n\x80",
         b"Content-Type: image/png\nX: Content-Transfer-Encoding: binary\n\na\rb",
         b"Content-Type: multipart/mixed\nContent-Transfer-Encoding: binary\n\n" + PART + b"a\rb\n--b--\n",
         b'Content-Type: multipart/signed; boundary="b"\n\n' + PART + b"a\rb\n--b--\n",
