@@ -1,9 +1,9 @@
 """At the end of a day, a job for every domain that wants a report by mail; what is published again is the same job."""
 
+import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
@@ -159,7 +159,7 @@ def test_reports_begin_within_four_hours_after_midnight() -> None:
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-async def test_a_worker_counts_and_reports_when_its_settings_say_so(tmp_path: Path, enabled: bool) -> None:
+async def test_a_worker_counts_and_reports_when_its_settings_say_so(tmp_path: pathlib.Path, enabled: bool) -> None:
     file = tmp_path / "mta.toml"
     file.write_text(
         '[broker]\nurl = "sqlite:///queue.db"\n[store]\nurl = "sqlite:///store.db"\n[dns]\nnameservers = ["127.0.0.1:9"]\n'
