@@ -19,9 +19,10 @@ lint: .venv/.test
 
 venv: .venv/.test
 
-# Each prints a table and writes build/NAME.json.
+# Each prints a table and writes build/NAME.json; bench-traffic also holds the simulator against real processes.
 bench bench-smtp bench-dkim bench-traffic: .venv/.test services
 	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
+	$(if $(filter bench-traffic,$@),$(BIN)/python -m tests.bench.wire)
 
 faults conformance world: .venv/.test services
 	$(BIN)/python -m tests.$@

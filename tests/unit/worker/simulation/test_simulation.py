@@ -8,7 +8,7 @@ import pytest
 
 from mta.traffic.shares import Account
 from worker.simulation import CONTROLLERS, BadScenario, simulate
-from worker.simulation.adaptive import Adaptive
+from worker.simulation.adaptive import ABREAST, Adaptive
 from worker.simulation.engine import Engine
 from worker.simulation.figures import Result
 from worker.simulation.oracle import Oracle
@@ -125,8 +125,25 @@ def test_a_second_wave_is_refused_less_than_one_time_in_three_hundred(name: str)
     assert found.total.slowdown <= 1.15
 
 
-def test_no_grant_goes_beyond_what_the_other_leases_leave_of_the_limit() -> None:
-    scenario = read((SCENARIOS[0].parent / "crew.toml").read_text()).model_copy(update={"messages": 8000})
+THOUSAND = """
+messages = 6000
+workers = 1000
+[[site]]
+name = "large"
+share = 0.6
+max_connections = 40
+max_rate = "3000/min"
+[[site]]
+name = "small"
+count = 60
+max_connections = 5
+"""
+
+
+@pytest.mark.parametrize("text", [(SCENARIOS[0].parent / "crew.toml").read_text(), THOUSAND], ids=["crew", "thousand"])
+def test_no_grant_goes_beyond_what_the_other_leases_leave_of_the_limit(text: str) -> None:
+    scenario = read(text)
+    scenario = scenario.model_copy(update={"messages": min(8000, scenario.messages)})
     control, left = Adaptive(lambda name: UNKNOWN_SITE), []
 
     def watch(now: float, key: tuple[str, int], account: Account) -> None:
@@ -138,10 +155,21 @@ def test_no_grant_goes_beyond_what_the_other_leases_leave_of_the_limit() -> None
             )
 
     control.watch = watch
-    Engine(scenario, control).run()
+    engine = Engine(scenario, control)
+    engine.run()
+    assert engine.left == 0
     assert len(left) > 1000
     assert all(connections >= 0 for connections, _, _ in left)
     assert all(rate > -0.001 or latest.rate == 0 for _, rate, latest in left)
+
+
+def test_a_thousand_workers_join_a_lane_as_there_is_room_for_them() -> None:
+    engine = Engine(read(THOUSAND), Adaptive(lambda name: UNKNOWN_SITE))
+    engine.run()
+    large, small = engine.places[0], engine.places[1]
+    assert ABREAST < len(large.lanes) < 360
+    assert len(small.lanes) == 4
+    assert sum(lane.mind is not None for lane in large.lanes) > len(large.lanes) - ABREAST - 1
 
 
 def test_figures_of_a_site_never_exceed_its_hidden_connections() -> None:
