@@ -31,6 +31,9 @@ ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 
+LARGEST = 64 * 1024
+"""Octets of a request's body."""
+
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -45,10 +48,19 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         sending = _dressing(scope, send)
-        if scope["method"] not in SAFE and foreign(Headers(scope=scope)):
-            await PlainTextResponse("This request came from a page of another site.\n", 403)(scope, receive, sending)
-            return
-        await self._app(scope, receive, sending)
+        refusal = None if scope["method"] in SAFE else refused(Headers(scope=scope))
+        await (refusal or self._app)(scope, receive, sending)
+
+
+def refused(headers: Headers) -> PlainTextResponse | None:
+    """The answer to a request that is not even looked at: made by another site's page, or larger than any form of ours."""
+    if foreign(headers):
+        return PlainTextResponse("This request came from a page of another site.\n", 403)
+    if "transfer-encoding" in headers:
+        return PlainTextResponse("Say how long the request is.\n", 411)
+    if int(headers.get("content-length", "0")) > LARGEST:
+        return PlainTextResponse(f"A request has {LARGEST} octets at most.\n", 413)
+    return None
 
 
 def foreign(headers: Headers) -> bool:

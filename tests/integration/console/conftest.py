@@ -64,6 +64,11 @@ def serve(folder: Path, size: int = 3000) -> Iterator[Served]:
     port, settings = free_port(), folder / "campaign-mta.toml"
     settings.write_text(SETTINGS.format(port=port, hash=hashed(PASSWORD), token=TOKEN), "utf-8")
     asyncio.run(furnish(load(settings), time.time(), size))
+    yield from started(port, settings)
+
+
+def started(port: int, settings: Path) -> Iterator[Served]:
+    folder = settings.parent
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([COMMAND, "console", "--config", str(settings)], stdout=log, stderr=log)
     try:

@@ -1,11 +1,14 @@
 """Who gets in, and what requests from elsewhere come to."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.integration.console.conftest import PASSWORD, Served
+from tests.integration.console.conftest import PASSWORD, SETTINGS, TOKEN, Served, started
+from tests.services.start import free_port
+from worker.console.door import hashed
 from worker.console.headers import ALWAYS
 
 PAGES = [
@@ -158,6 +161,22 @@ def test_what_is_done_is_on_record_with_who_and_from_where(fresh: Served) -> Non
         ("Dana", "127.0.0.1", "override", "google.com", "10/s for 2h; a trial"),
         ("Dana", "127.0.0.1", "keep", f"reply {kind}", ""),
     ]
+
+
+def test_with_the_store_away_everybody_is_told_so_and_nobody_acts_unrecorded(tmp_path: Path) -> None:
+    settings = tmp_path / "campaign-mta.toml"
+    port = free_port()
+    text = SETTINGS.format(port=port, hash=hashed(PASSWORD), token=TOKEN)
+    settings.write_text(text.replace("sqlite:///store.db", f"postgresql://mta@127.0.0.1:{free_port()}/mta"), "utf-8")
+    for served in started(port, settings):
+        with served.program() as client:
+            answer = client.get("/api/deliveries")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json()["detail"].startswith("The store cannot be reached: ")
+            assert client.post("/api/orders/suspension", json={"target": "x"}).status_code == 503
+        with served.client() as client:
+            assert sign_in(client).status_code == 503
+            assert "The store cannot be reached" in sign_in(client).text
 
 
 def test_a_form_with_faults_comes_back_with_what_was_written(served: Served) -> None:
