@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sys
+import time
 from typing import Any
 
 import msgspec
@@ -12,7 +13,9 @@ from feedback.log import State
 from feedback.store import StoreAway
 from mta.duration import format_duration
 from mta.envelope import Domain, a_form
+from mta.lane import Lane
 from mta.routing.route import NoRoute, Route
+from mta.traffic.accounts import SharesAway
 from mta.traffic.quantity import format_rate
 from mta.traffic.rule import Rule
 from worker import adapters, outside
@@ -20,6 +23,10 @@ from worker.command.orders import concerning, sentence
 from worker.command.orders import told as order_told
 from worker.orders.order import Order
 from worker.settings import Settings
+from worker.shares import story
+
+_CHANGES = 10
+"""The last changes that are told."""
 
 
 def job(settings: Settings, job_id: str, json: bool) -> int:
@@ -108,19 +115,38 @@ def domain(settings: Settings, name: str, json: bool) -> int:
             pass
         case fault:
             print(f"{name!r} {fault}", file=sys.stderr)
-            return 1
+            return 2
     route = asyncio.run(outside.routing(settings, random.Random()).route(a_name))
     if isinstance(route, NoRoute):
         print(f"{a_name}: no way there: {route.text}", file=sys.stderr)
         return 1
     rule = outside.rules(settings).match(route)
     orders = _orders(settings, route.site, a_name)
+    try:
+        lanes = asyncio.run(_lanes(settings, route, rule))
+    except SharesAway as fault:
+        print(f"what was learnt is not known, for the store cannot be reached: {fault}", file=sys.stderr)
+        lanes = []
     if json:
-        print(msgspec.json.encode(_limits(route, rule) | {"orders": list(map(order_told, orders))}).decode())
+        told = _limits(route, rule) | {"lanes": lanes, "orders": list(map(order_told, orders))}
+        print(msgspec.json.encode(told).decode())
     else:
         _show(route, rule)
         print("".join(f"{line}\n" for line in _sentences(orders)), end="")
+        print("\n".join(line for lane in lanes for line in story.lines(lane)) or "nobody has sent there yet")
     return 0
+
+
+async def _lanes(settings: Settings, route: Route, rule: Rule) -> list[dict[str, Any]]:
+    """What the workers know of the site, for each egress source."""
+    names = [str(Lane(source, route.site)) for pool in outside.pools(settings).values() for source in pool]
+    shares = adapters.shares(settings)
+    await shares.open()
+    try:
+        known, changes = await shares.known(names), await shares.changes(names, _CHANGES)
+    finally:
+        await shares.close()
+    return [story.told(name, known[name], rule, changes, time.time()) for name in names if name in known]
 
 
 def _limits(route: Route, rule: Rule) -> dict[str, Any]:
