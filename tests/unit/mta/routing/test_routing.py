@@ -175,6 +175,12 @@ async def test_forbidden_addresses_are_left_out_beside_good_ones() -> None:
     assert await addresses({"mx.example.net A": ("10.0.0.1", "8.8.8.8")}, MX) == ("8.8.8.8",)
 
 
+async def test_a_host_that_has_this_senders_own_address_is_refused() -> None:
+    zone: Zone = {"mx.example.net A": ("8.8.8.8",)}
+    assert await addresses(zone, MX, own_addresses={"8.8.8.8"}) is Trouble.FORBIDDEN_ADDRESS
+    assert await addresses(zone, MX, own_addresses={"8.8.4.4"}) == ("8.8.8.8",)
+
+
 async def test_private_addresses_are_used_where_that_is_allowed() -> None:
     assert await addresses({"mx.example.net A": ("127.0.0.1",)}, MX, allow_private_mx=True) == ("127.0.0.1",)
 
