@@ -10,6 +10,7 @@ from pathlib import Path
 from feedback.qualifier import Qualifier
 from mta.envelope import Domain, Mailbox, a_form, parse_mailbox
 from mta.lane import Source
+from mta.routing.book import PolicyBook
 from mta.routing.cache import Cache
 from mta.routing.https import PolicyFetch
 from mta.routing.resolver import Resolver
@@ -17,7 +18,6 @@ from mta.routing.route import Host, Login
 from mta.routing.routes import Entry, Routes, parse_host
 from mta.routing.routing import Policy, Routing
 from mta.routing.securities import AsPublished
-from mta.routing.book import PolicyBook
 from mta.signing.key import KeyFile
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
