@@ -1,9 +1,10 @@
 """The seams towards the world outside, built from the settings."""
 
 import random
+import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,9 +100,28 @@ def routing(settings: Settings, rng: random.Random) -> Routing:
         port=settings.smtp.port,
         allow_private_mx=settings.dns.allow_private_mx,
         own_names={source.helo.lower() for source in sources},
-        own_addresses={source.address for source in sources if source.address},
+        own_addresses=own_addresses(sources),
     )
     return Routing(Routes(entries), Cache(resolver, time.monotonic), policy, rng)
+
+
+def own_addresses(sources: Iterable[Source]) -> set[str]:
+    """Where mail to this sender would arrive: its source addresses and, where the system chooses, those it chooses for the
+    way to the world (the addresses asked about are nobody's, and nothing is sent to them)."""
+    found: set[str] = set()
+    for source in sources:
+        found.update([source.address] if source.address else _chosen("192.0.2.1") + _chosen("2001:db8::1"))
+    return found
+
+
+def _chosen(towards: str) -> list[str]:
+    """The address that the system would send from to another, if it knows a way there."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in towards else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((towards, 9))
+            return [str(probe.getsockname()[0])]
+    except OSError:
+        return []
 
 
 def _entry(number: int, entry: RouteEntry, faults: list[str]) -> Entry:
