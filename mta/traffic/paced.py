@@ -77,7 +77,8 @@ class Paced:
         """The rate has just been doubled, or is about to be for the first time, and will be again in a moment."""
         pace = self.part.pace
         brisk = search_round(pace, self.part.rule) < SEARCH_ROUND and pace.rate.searching
-        return brisk and self.clock() - pace.rate.calm_since < _RISE
+        room = pace.rate.value < (self.part.rule.rate or inf)
+        return brisk and room and self.clock() - pace.rate.calm_since < _RISE
 
     @property
     def why(self) -> str:

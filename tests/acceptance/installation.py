@@ -95,6 +95,13 @@ class Installation:
             time.sleep(0.3)
         return figures
 
+    def wait(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+        """Wait until `holds` says that `what` was waited for has come."""
+        deadline = time.monotonic() + patience
+        while not holds():
+            assert time.monotonic() < deadline, f"waited in vain for {what}; {self.logs()}"
+            time.sleep(0.05)
+
     def logs(self) -> str:
         """The ends of all logs, for whoever reads a failure."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
