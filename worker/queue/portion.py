@@ -8,8 +8,9 @@ from collections.abc import Hashable
 FIRST, LEAST = 32, 8
 QUICK, SLOW = 0.1, 0.5
 """Seconds of waiting for leave below which more tickets are taken, and above which fewer."""
-LONGEST = 60.0
-"""Seconds after which a site that takes nothing is looked at again, whatever was said: pauses end early, orders change."""
+SOON, LONGEST = 2.0, 20.0
+"""Seconds after which a site that takes nothing is looked at again, whatever was said; twice as long after each look in vain,
+up to the longest. Pauses end early, orders change, and when a line will be short was a guess."""
 _MEMORY = 30.0  # seconds of the site's traffic in which a lane must have been seen to count
 
 
@@ -21,10 +22,12 @@ class Portion:
         self.limit = min(FIRST, most)
         self.on_the_way = 0
         self._lanes: dict[Hashable, tuple[float, float]] = {}  # closed until, and when that was heard
+        self._look = SOON
 
     def passed(self, lane: Hashable, waited: float, now: float) -> None:
         """A ticket was given leave, `waited` seconds after it asked."""
         self._hear(lane, now, now)
+        self._look = SOON
         if waited < QUICK:
             self.limit = min(self.limit + 1, self._most)
         elif waited > SLOW:
@@ -33,7 +36,10 @@ class Portion:
     def held(self, lane: Hashable, until: float, now: float) -> None:
         """A ticket was refused leave before `until`. Of several the earliest holds: the later ones are places in a line."""
         closed, _ = self._lanes.get(lane, (now, now))
-        self._hear(lane, closed if closed > now else min(until, now + LONGEST), now)
+        if closed <= now:
+            closed = min(until, now + self._look)
+            self._look = min(2 * self._look, LONGEST)
+        self._hear(lane, closed, now)
         if self.opens(now) > now:
             self.limit = max(self.limit // 2, min(LEAST, self._most))
 
@@ -43,11 +49,17 @@ class Portion:
 
     def free(self, now: float) -> int:
         """How many more tickets to take."""
-        return 0 if self.opens(now) > now else max(self.limit - self.on_the_way, 0)
+        return 0 if self.opens(now) > now else self.room
+
+    @property
+    def room(self) -> int:
+        """How many more there would be room for, were the site open."""
+        return max(self.limit - self.on_the_way, 0)
 
     def forget(self) -> None:
         """What the lanes said holds no more."""
         self._lanes.clear()
+        self._look = SOON
 
     def _hear(self, lane: Hashable, closed: float, now: float) -> None:
         self._lanes[lane] = closed, now

@@ -26,33 +26,40 @@ def test_a_site_whose_tickets_wait_gets_fewer_but_never_none() -> None:
 
 def test_a_site_that_takes_nothing_is_left_alone_until_it_said_it_would() -> None:
     portion = Portion(MOST)
-    portion.held("lane", 12.0, 2.0)
-    assert [portion.free(now) > 0 for now in (2.0, 11.9, 12.0)] == [False, False, True]
+    portion.held("lane", 3.5, 2.0)
+    assert [portion.free(now) > 0 for now in (2.0, 3.4, 3.5)] == [False, False, True]
 
 
 def test_the_first_of_several_places_in_the_line_is_when_the_site_takes_more() -> None:
     portion = Portion(MOST)
-    for place in (12.0, 13.0, 14.0):
+    for place in (3.0, 3.5, 4.0):
         portion.held("lane", place, 2.0)
-    assert portion.opens(2.0) == 12.0
-    portion.held("lane", 20.0, 12.5)
-    assert portion.opens(12.5) == 20.0
+    assert portion.opens(2.0) == 3.0
+    portion.held("lane", 5.0, 3.0)
+    assert portion.opens(3.0) == 5.0
 
 
-def test_a_site_is_looked_at_again_before_long_whatever_it_said() -> None:
+def test_a_site_is_looked_at_again_whatever_it_said_soon_at_first_and_then_less_and_less_often() -> None:
     portion = Portion(MOST)
-    portion.held("lane", float("inf"), 2.0)
-    assert portion.opens(2.0) == 2.0 + LONGEST
+    now, pauses = 0.0, []
+    for _ in range(8):
+        portion.held("lane", float("inf"), now)
+        pauses.append(portion.opens(now) - now)
+        now = portion.opens(now)
+    assert pauses == [2.0, 4.0, 8.0, 16.0, LONGEST, LONGEST, LONGEST, LONGEST]
+    portion.passed("lane", 0.0, now)
+    portion.held("lane", float("inf"), now)
+    assert portion.opens(now) == now + 2.0
 
 
 def test_one_open_lane_of_several_keeps_the_site_open_and_a_lane_no_longer_used_does_not() -> None:
     portion = Portion(MOST)
     portion.passed("open", 0.0, 1.0)
-    portion.held("closed", 50.0, 2.0)
+    portion.held("closed", 3.0, 2.0)
     limit = portion.limit
     assert portion.opens(2.0) == 2.0
-    portion.held("closed", 90.0, 51.0)
-    assert portion.opens(51.0) == 90.0
+    portion.held("closed", 52.0, 51.0)
+    assert portion.opens(51.0) == 52.0
     assert portion.limit < limit
 
 
