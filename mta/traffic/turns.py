@@ -10,6 +10,9 @@ _CATCH_UP = 0.05
 """Seconds a rate may make up for, so that a late timer costs no throughput: over any time `t` at most
 `rate * (t + 0.05) + 1` messages go. For rates below 20/s that is one after the other, evenly spaced."""
 
+_OVERHANG = 5.0
+"""Seconds that a turn taken at a lower rate may still count for at a higher one."""
+
 _FIRST_GUESS = 0.01
 """Seconds a permit is thought to be kept before anything is known: short, so that a fast server is not throttled."""
 
@@ -37,7 +40,7 @@ class Places:
         """The next time from `start` on, at `speed` a second; beyond `far` seconds the count begins again, since a job
         that comes too early only asks again, and one that comes too late leaves the lane idle."""
         due = max(self.last, start) + 1 / speed
-        self.last = due if due <= start + far else start + 1 / speed
+        self.last = due if due <= start + far else start + min(1 / speed, far)
         return self.last
 
 
@@ -59,7 +62,11 @@ class Turns:
         """When the next permit may be given: `now` or later, or None: when one comes back."""
         if self.busy >= rule.connections * self.beside:
             return None
-        return now if rule.rate is None else max(now, self.free_at - _CATCH_UP)
+        if rule.rate is None:
+            return now
+        # One permit at a worker's very small part of a rate must not close the lane once the part has grown.
+        self.free_at = min(self.free_at, now + _CATCH_UP + max(1 / rule.rate, _OVERHANG))
+        return max(now, self.free_at - _CATCH_UP)
 
     def take(self, rule: Rule, now: float) -> None:
         """Give a permit that is due."""

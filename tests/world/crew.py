@@ -3,9 +3,8 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 from feedback.log import LogAway
 from feedback.qualifier import Qualifier
@@ -20,11 +19,9 @@ from mta.routing.routing import Policy, Routing
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
 from mta.traffic.gate import LaneGate
-from mta.traffic.paced import locally
-from mta.traffic.restraint import Restraint
 from mta.traffic.rules import Rules, RulesInForce
-from mta.traffic.shares import Ledger as Accounts
 from tests.world.broker import Broker, BrokerQueue
+from tests.world.lanes import Lanes, LanesView
 from tests.world.loop import Process, WorldLoop
 from tests.world.orders import Book, BookView
 from tests.world.receivers import Receivers, WorldDns, WorldRelay
@@ -42,6 +39,7 @@ from worker.reading import Reading
 from worker.schedule import Backoff
 from worker.settings import Worker as WorkerSettings
 from worker.settlement import Grouping, Settlement
+from worker.shares.refresher import Refresher
 from worker.sweep import Sweep
 
 
@@ -58,7 +56,7 @@ class Crew:
     book: Book
     clock: Callable[[], float]
     rules: Rules
-    accounts: Accounts | None
+    lanes: Lanes
     room: int
 
     def plant(self, name: str, rng: random.Random) -> Plant:
@@ -68,7 +66,9 @@ class Crew:
         outage, writer = Outage(), Writer(name, canonical)
         settlement = Settlement(log, queue, writer, outage, Grouping())
         reading = Reading(_qualifier())
-        seams = self._outside(log, reading, name, rng)
+        seams = self._outside(log, reading, rng)
+        pacing = Refresher(LanesView(self.lanes, self.store_wire), name, seams.relay, clock=self.clock)
+        seams = replace(seams, gate=pacing.gate)
         preparation = Preparation(_POOLS, Signer(Keyring([], optional=True)))
         backoff = Backoff(first=8.0, factor=2.0, longest=60.0, jitter=0.2)
         delivery = Delivery(seams, preparation, settlement, backoff, self.clock, rng)
@@ -76,33 +76,27 @@ class Crew:
         def intake(room: int) -> Intake:
             return Intake(queue, log, delivery, writer, outage, Limits(room=room, max_octets=100_000))
 
-        parts: dict[str, Any] = {
-            "name": name,
-            "log": log,
-            "queue": queue,
-            "outage": outage,
-            "outside": seams,
-            "pacing": Still(),
-            "preparation": preparation,
-            "sweep": Sweep(log, settlement, writer, outage, self.clock, seams.orders),
-            "bookkeeping": Bookkeeping(reading, Unnoted(), Fair(), self.clock),
-            "reloads": (),
-            "bulk": intake(self.room),
-            "transactional": intake(self.room),
-            "tls_reports": None,
-        }
-        return Plant(**{part.name: parts[part.name] for part in fields(Plant)})
+        return Plant(
+            name=name,
+            log=log,
+            queue=queue,
+            outage=outage,
+            outside=seams,
+            pacing=pacing,
+            preparation=preparation,
+            sweep=Sweep(log, settlement, writer, outage, self.clock, seams.orders),
+            bookkeeping=Bookkeeping(reading, Unnoted(), Fair(), self.clock),
+            reloads=(),
+            bulk=intake(self.room),
+            transactional=intake(self.room),
+            tls_reports=None,
+        )
 
-    def _outside(self, log: StoreLog, reading: Reading, name: str, rng: random.Random) -> Outside:
-        if self.accounts is None:
-            gate = LaneGate(self.clock, lambda lane, rule: Restraint(), beside=2)
-        else:
-            guide = locally(self.accounts, name, self.clock, lambda lane, changes: None)
-            gate = LaneGate(self.clock, guide, beside=2)
+    def _outside(self, log: StoreLog, reading: Reading, rng: random.Random) -> Outside:
         return Outside(
             routing=Routing(Routes([]), Cache(self.dns, self.loop.time), Policy(), rng),
             rules=RulesInForce(self.rules),
-            gate=gate,
+            gate=LaneGate(self.clock),
             relay=WorldRelay(self.receivers),
             reading=reading,
             orders=Orders(BookView(self.book, self.store_wire), self.clock),
@@ -138,13 +132,6 @@ class Worker:
     @property
     def settlement(self) -> Settlement:
         return self.plant.bulk._delivery.settlement
-
-
-class Still:
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    async def close(self) -> None: ...
 
 
 class Unnoted:

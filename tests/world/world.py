@@ -19,10 +19,10 @@ from feedback.event import timestamp
 from feedback.log import LogAway
 from mta.traffic.rule import Rule
 from mta.traffic.rules import Rules
-from mta.traffic.shares import Ledger as Accounts
 from tests.world.broker import Broker
 from tests.world.crew import EPOCH, Crew, Worker
 from tests.world.faults import FAULTS
+from tests.world.lanes import Lanes
 from tests.world.loop import PROCESS, Process, WorldLoop
 from tests.world.orders import Book
 from tests.world.receivers import Fate, Receivers, Site, WorldDns
@@ -141,7 +141,7 @@ class World:
             book=self.book,
             clock=self.clock,
             rules=rules,
-            accounts=Accounts() if rng.random() < 0.0 else None,
+            lanes=Lanes(lambda: EPOCH + self.loop.time()),
             room=rng.choice([2, 5, 12, 30]),
         )
         self.broker.welcome = rng.choice([1.0, 1.0, 0.7])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,3 +98,18 @@ def test_two_permits_beside_each_connection_keep_the_next_mail_ready() -> None:
         assert turns.due(rule, 0.0) == 0.0
         turns.take(rule, 0.0)
     assert turns.due(rule, 0.0) is None
+
+
+def test_a_turn_taken_at_a_small_part_of_the_rate_does_not_outlast_it() -> None:
+    turns, part = Turns(), replace(RULE, rate=0.001)
+    turns.take(part, 100.0)
+    assert turns.due(part, 100.0) == pytest.approx(1100.0, abs=0.1)
+    assert turns.due(replace(RULE, rate=2.0), 200.0) == pytest.approx(205.0)
+    assert turns.due(replace(RULE, rate=2.0), 205.1) == 205.1
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.001, 1e-6])
+def test_nobody_is_sent_away_for_longer_than_the_limits_are_believed(rate: float) -> None:
+    turns = Turns()
+    due = [turns.place(replace(RULE, rate=rate), 100.0, horizon=30.0) for _ in range(100)]
+    assert 100.0 < min(due) <= max(due) <= 130.0
