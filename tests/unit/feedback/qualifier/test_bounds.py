@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.qualification import Code, Reason, Type
-from feedback.qualifier import Qualifier, expired, in_doubt, rejected
+from feedback.qualifier import Qualifier, expired, in_doubt, parse, rejected
+from feedback.qualifier.meaning import MEANINGS
 from mta.attempt import Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.reply import Reply, clean
 
@@ -41,6 +42,49 @@ def test_an_unknown_5yz_is_never_hard(code: int, text: str, phase: Phase) -> Non
         return  # the number alone says that the account is disabled (RFC 5248)
     verdict = QUALIFIER.qualify(phase, Refused(Reply(code, clean(text))), None, None)
     assert verdict.qualification.type is not Type.HARD
+
+
+@given(code=st.integers(500, 599), text=texts, phase=phases)
+@settings(max_examples=400)
+def test_what_no_rule_knows_or_is_sure_of_is_never_hard(code: int, text: str, phase: Phase) -> None:
+    found = QUALIFIER.qualify(phase, Refused(Reply(code, clean(text))), None, None).qualification
+    assert found.type is not Type.HARD or not (found.rule.startswith("none@") or found.to_qualify)
+
+
+def any_reply(means: str) -> Qualifier:
+    """An operator's rule for whatever has a certain word."""
+    return Qualifier(
+        parse(
+            {
+                "ours.toml": f"""
+[[rule]]
+id = "ours"
+means = "{means}"
+evidence = "none"
+words = ["frobnicated"]
+samples = ["550 Frobnicated"]
+"""
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("means", MEANINGS)
+@pytest.mark.parametrize("code", [421, 450, 451, 452, 499])
+def test_no_rule_can_make_a_4yz_hard_or_final(means: str, code: int) -> None:
+    for phase in Phase:
+        verdict = any_reply(means).qualify(phase, Refused(Reply(code, "Frobnicated")), None, None)
+        assert verdict.qualification.rule.startswith("ours@")
+        assert (verdict.qualification.type is Type.HARD, verdict.retry) == (False, True)
+
+
+@pytest.mark.parametrize("means", MEANINGS)
+@pytest.mark.parametrize("phase", BEFORE_RCPT)
+def test_no_rule_can_make_a_reply_before_rcpt_one_about_the_address(means: str, phase: Phase) -> None:
+    found = any_reply(means).qualify(phase, Refused(Reply(550, "Frobnicated")), None, None).qualification
+    assert found.rule.startswith("ours@")
+    assert found.type is not Type.HARD
+    assert found.reason not in (Reason.USER_UNKNOWN, Reason.ACCOUNT_DISABLED, Reason.MAILBOX_FULL)
 
 
 @given(code=st.integers(400, 599), text=texts, phase=phases)
