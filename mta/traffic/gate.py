@@ -203,8 +203,10 @@ class LaneGate:
         """Those who came last, while it was not known that their turn would not come in time."""
         now = asyncio.get_running_loop().time()
         force = line.guide.in_force(next(iter(line.bulk.values())), now) if line.bulk else None
+        away = []
         while force and line.bulk and line.waiting > line.guide.hope * line.turns.room(force, line.patience):
-            answer, rule = line.bulk.popitem()
+            away.append(line.bulk.popitem())
+        for answer, rule in reversed(away):  # their places begin behind those who stay
             if not answer.done():
                 answer.set_result(self._held(line, rule, now))
 
