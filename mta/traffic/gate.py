@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from mta.attempt import Attempt
 from mta.lane import Lane
+from mta.traffic.part import REFUSED_PAUSE
 from mta.traffic.permit import Held, Permit
 from mta.traffic.phrases import asked_pause
 from mta.traffic.quantity import format_rate
@@ -254,12 +255,14 @@ def _due(line: _Line, force: Rule, now: float) -> float | None:
 
 def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float) -> float | None:
     """How long a message stays away that was refused because of our traffic: as long as the lane is closed; or what its
-    reply says, else a minute, since a lane that is slowed down still sends."""
+    reply says, else a minute, or less under a pace, since a lane that is slowed down still sends."""
+    horizon = line.guide.horizon
     match signal:
         case Signal(Kind.SUSPEND):
-            return line.turns.place(rule, line.guide.closed_until, line.guide.horizon) - now
+            return line.turns.place(rule, line.guide.closed_until, horizon) - now
         case Signal(Kind.SLOW_DOWN, limit) if limit is not Limit.NONE:
-            return line.turns.place_refused(rule, now + (asked_pause(attempt.text) or SLOWNESS)) - now
+            pause = asked_pause(attempt.text) or (SLOWNESS if horizon is None else REFUSED_PAUSE)
+            return line.turns.place_refused(rule, now + pause, horizon) - now
         case _:
             return None
 

@@ -107,9 +107,9 @@ class Turns:
             return self.held.take(start, min(by_rate, _HASTE * self._by_connections(rule)), horizon)
         return self.held.take(start, self._pull(rule), _FAR[rule.rate is not None])
 
-    def place_refused(self, rule: Rule, start: float) -> float:
+    def place_refused(self, rule: Rule, start: float, horizon: float | None = None) -> float:
         """The same for one that the site has refused: its pause must not put back those that never went."""
-        return self.refused.take(start, self._pull(rule), _FAR[rule.rate is not None])
+        return self.refused.take(start, self._pull(rule), _FAR[rule.rate is not None] if horizon is None else horizon)
 
     def _pull(self, rule: Rule) -> float:
         """How many jobs a second to call back: what a rate lets through, and more than an estimate says."""
