@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """An egress source: the address mail leaves from (None: the system's choice) and the name it greets with."""
+    """An egress source: the address mail leaves from (None: the system's choice) and the name it greets with.
+    `ramp`: messages a day to a site that it is being warmed up to; None: it is warm."""
 
     pool: str
     helo: str
     address: str | None = None
     weight: int = 1
+    ramp: int | None = None
 
     @property
     def name(self) -> str:

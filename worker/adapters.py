@@ -30,6 +30,9 @@ from worker.policies.sqlite import SqlitePolicies
 from worker.queue import JobPublisher, JobQueue
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
+from worker.ramps import RampBook
+from worker.ramps.postgres import PostgresRamps
+from worker.ramps.sqlite import SqliteRamps
 from worker.settings import Settings
 from worker.shares.postgres import PostgresShares
 from worker.shares.sqlite import SqliteShares
@@ -94,6 +97,11 @@ def shares(settings: Settings) -> Shares:
 def records(settings: Settings) -> Records:
     url = settings.store.url.get_secret_value()
     return SqliteRecords(path) if (path := _file(url)) else PostgresRecords(url)
+
+
+def ramp_book(settings: Settings) -> RampBook:
+    url = settings.store.url.get_secret_value()
+    return SqliteRamps(path) if (path := _file(url)) else PostgresRamps(url)
 
 
 def worker_name(settings: Settings) -> str:

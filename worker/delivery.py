@@ -8,7 +8,7 @@ import structlog
 
 from feedback.log import Another, Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
 from mta.attempt import Attempt, Broken, Doubtful, Path, Phase, Trouble
-from mta.lane import Lane
+from mta.lane import Lane, Source
 from mta.routing import Routing
 from mta.routing.book import PolicyBook
 from mta.routing.route import NoRoute, Route
@@ -54,6 +54,8 @@ class Outside:
     """Those of MTA-STS, opened before the first mail."""
     watch: Callable[[Attempt, str, float], None] = lambda attempt, domain, now: None
     """Sees every attempt, with the recipient's domain and the time."""
+    usable: Callable[[Source, str], bool] = lambda source, site: True
+    """Whether a source may send to a site now; when none of a pool may, one is chosen all the same, and held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Delivery:
         route = await self.outside.routing.route(prepared.envelope.domain)
         if isinstance(route, NoRoute):
             return self._read(job, state, _unrouted(prepared, route, self.clock()), None)
-        lane = Lane(choose_source(prepared.sources, route.site, self.rng), route.site)
+        lane = Lane(choose_source(prepared.sources, route.site, self.rng, self.outside.usable), route.site)
         permit = await self._leave(ticket, job, lane, self.outside.rules.match(route))
         if not isinstance(permit, Permit):
             return state, permit

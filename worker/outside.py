@@ -164,7 +164,13 @@ def pools(settings: Settings) -> Mapping[str, Sequence[Source]]:
         return {"default": (Source(pool="default", helo=settings.smtp.helo),)}
     return {
         pool.name: tuple(
-            Source(pool=pool.name, helo=entry.helo or settings.smtp.helo, address=entry.address, weight=entry.weight)
+            Source(
+                pool=pool.name,
+                helo=entry.helo or settings.smtp.helo,
+                address=entry.address,
+                weight=entry.weight,
+                ramp=entry.ramp,
+            )
             for entry in pool.source
         )
         for pool in settings.pool

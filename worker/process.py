@@ -24,6 +24,7 @@ from worker.intake import Intake, Limits
 from worker.outage import Outage
 from worker.preparation import Preparation
 from worker.queue import JobQueue
+from worker.ramps.gate import RampGate
 from worker.reading import Reading
 from worker.schedule import Backoff
 from worker.settings import Settings
@@ -82,6 +83,7 @@ class Plant:
     outage: Outage
     outside: Outside
     pacing: Refresher
+    ramps: RampGate
     preparation: Preparation
     sweep: Sweep
     bookkeeping: Bookkeeping
@@ -102,7 +104,8 @@ def build(settings: Settings) -> Plant:
     ledger = Ledger() if settings.tls_report.enabled else None
     seams = outside.build(settings, reading, intents(log), rng, ledger)
     pacing = Refresher(adapters.shares(settings), name, seams.relay)
-    seams = replace(seams, gate=pacing.gate)
+    ramps = RampGate(pacing.gate, adapters.ramp_book(settings), time.time)
+    seams = replace(seams, gate=ramps, usable=ramps.usable)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
@@ -118,6 +121,7 @@ def build(settings: Settings) -> Plant:
         outage=outage,
         outside=seams,
         pacing=pacing,
+        ramps=ramps,
         preparation=preparation,
         sweep=Sweep(log, settlement, writer, outage, time.time, seams.orders),
         bookkeeping=Bookkeeping(reading, adapters.unknown_replies(settings), adapters.almanac(settings)),
@@ -162,6 +166,7 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
         tasks.create_task(plant.outside.orders.run())
         tasks.create_task(_wake(plant))
         tasks.create_task(plant.pacing.run())
+        tasks.create_task(plant.ramps.run())
         tasks.create_task(plant.sweep.run(settings.remember))
         tasks.create_task(plant.bookkeeping.run())
         for watch in plant.reloads:
@@ -197,6 +202,7 @@ async def _drain(plant: Plant, limit: float) -> None:
         await plant.tls_reports.close()
     await plant.outside.relay.close()
     await plant.pacing.close()
+    await plant.ramps.close()
     await plant.outside.orders.close()
     if plant.outside.policies:
         await plant.outside.policies.close()

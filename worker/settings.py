@@ -167,9 +167,12 @@ def _address(text: str) -> str:
 
 
 class SourceEntry(_Section):
+    """`ramp`: the source is new, and warmed up to so many messages a day to each site."""
+
     address: Annotated[str, AfterValidator(_address)] | None = None
     helo: Helo | None = None
     weight: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    ramp: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
 
 
 class PoolEntry(_Section):
