@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tests.world.planted import BUGS
 from tests.world.runner import Sum, hushed, many, one, seeds_until_caught
-from tests.world.world import Moment
+from tests.world.story import Moment
 
 ROOT = Path(__file__).parents[2]
 

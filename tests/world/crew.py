@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from feedback.log import LogAway
 from feedback.qualifier import Qualifier
 from feedback.qualifier.storm import Counts, Weather
 from feedback.qualifier.unknown import Decision, Key, Ledger
 from feedback.wording import canonical
 from feedback.writer import Writer
-from mta.lane import Lane, Source
+from mta.lane import Source
 from mta.routing.cache import Cache
 from mta.routing.routes import Routes
 from mta.routing.routing import Policy, Routing
 from mta.signing.keyring import Keyring
 from mta.signing.signer import Signer
 from mta.traffic.gate import LaneGate
+from mta.traffic.ramp import Ramp
 from mta.traffic.rules import Rules, RulesInForce
 from tests.world.broker import Broker, BrokerQueue
 from tests.world.lanes import Lanes, LanesView
@@ -35,6 +35,8 @@ from worker.orders.view import Orders
 from worker.outage import Outage
 from worker.preparation import Preparation
 from worker.process import Plant
+from worker.ramps import Count
+from worker.ramps.gate import RampGate
 from worker.reading import Reading
 from worker.schedule import Backoff
 from worker.settings import Worker as WorkerSettings
@@ -68,7 +70,8 @@ class Crew:
         reading = Reading(_qualifier())
         seams = self._outside(log, reading, rng)
         pacing = Refresher(LanesView(self.lanes, self.store_wire), name, seams.relay, clock=self.clock)
-        seams = replace(seams, gate=pacing.gate)
+        ramps = RampGate(pacing.gate, Warm(), self.clock)
+        seams = replace(seams, gate=ramps, usable=ramps.usable)
         preparation = Preparation(_POOLS, Signer(Keyring([], optional=True)))
         backoff = Backoff(first=8.0, factor=2.0, longest=60.0, jitter=0.2)
         delivery = Delivery(seams, preparation, settlement, backoff, self.clock, rng)
@@ -83,6 +86,7 @@ class Crew:
             outage=outage,
             outside=seams,
             pacing=pacing,
+            ramps=ramps,
             preparation=preparation,
             sweep=Sweep(log, settlement, writer, outage, self.clock, seams.orders),
             bookkeeping=Bookkeeping(reading, Unnoted(), Fair(), self.clock),
@@ -118,8 +122,7 @@ class Worker:
 
     def leftovers(self) -> list[str]:
         """What a worker that has ended in good order must not have in hand."""
-        window, gate = self.settlement.window, self.plant.outside.gate
-        assert isinstance(gate, LaneGate)
+        window, gate = self.settlement.window, self.plant.pacing.gate
         found = {
             "jobs in the doubt window": len(window._inside) + sum(window._counts.values()),
             "waiting for the doubt window": sum(map(len, window._waiting.values())),
@@ -167,6 +170,20 @@ class Fair:
         return {}
 
 
+class Warm:
+    """A `RampBook` for sources that need none."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def add(self, counts: Mapping[str, Count], date: int) -> dict[str, Ramp]:
+        return {}
+
+    async def known(self, lanes: list[str]) -> dict[str, Ramp]:
+        return {}
+
+
 EPOCH = 1_800_000_000.0
 """What the wall clock shows when the loop's shows 0."""
 
@@ -174,14 +191,6 @@ _SOURCE = Source(pool="default", helo="mta.example")
 _POOLS = {"default": (_SOURCE,)}
 
 
-def lane(site: str) -> Lane:
-    return Lane(_SOURCE, site)
-
-
 @cache
 def _qualifier() -> Qualifier:
     return Qualifier.stock()
-
-
-def store_away(what: str) -> Exception:
-    return LogAway(what)

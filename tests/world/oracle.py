@@ -18,7 +18,7 @@ from feedback.log.row import read_face
 from mta.attempt import Broken, Doubtful, Ending, Refused, Trouble
 from tests.world.crew import EPOCH
 from tests.world.store import Kept
-from tests.world.world import Job, Moment, Story
+from tests.world.story import Job, Moment, Story
 
 LATE = 60.0
 """Seconds within which an expired job is reported, not counting times of trouble."""

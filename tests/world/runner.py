@@ -13,7 +13,8 @@ import structlog
 
 from tests.world.oracle import judge
 from tests.world.planted import Bug
-from tests.world.world import Story, live
+from tests.world.story import Story
+from tests.world.world import live
 
 _PORTION = 50
 

@@ -7,11 +7,9 @@ import asyncio
 import contextvars
 import gc
 import random
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -27,6 +25,7 @@ from tests.world.loop import PROCESS, Process, WorldLoop
 from tests.world.orders import Book
 from tests.world.receivers import Fate, Receivers, Site, WorldDns
 from tests.world.store import Store
+from tests.world.story import Job, Moment, Story
 from tests.world.wire import Nerves, Wire
 from worker.orders.order import Ending, Suspension
 from worker.queue import QueueAway, Ticket
@@ -38,53 +37,6 @@ _PATIENCE = 3600.0
 
 _QUIET = 10
 """Seconds in a row at rest that count: what the slowest call is still to bring would show by then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something that happened: loop's time, wall clock, in which process, to what."""
-
-    at: float
-    wall: float
-    process: str
-    what: str
-    which: str
-    about: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What the campaign published under one id, first publication."""
-
-    job_id: str
-    rcpt_to: str
-    delivery_id: str
-    on_doubt: Literal["retry", "fail", "assume_sent"]
-    not_before: float | None
-    expires_at: float | None
-    test: bool
-    readable: bool = True
-    possible: bool = True
-    fate: Fate = "fine"
-
-
-@dataclass(slots=True)
-class Story:
-    """All that is known of a world when it is over; the oracle judges by it."""
-
-    seed: int
-    jobs: dict[str, Job] = field(default_factory=dict)
-    moments: list[Moment] = field(default_factory=list)
-    troubles: list[tuple[float, float]] = field(default_factory=list)
-    clock: list[tuple[float, float]] = field(default_factory=list)  # from when on the wall clock is how far off
-    connections: dict[str, int] = field(default_factory=dict)  # each site's limit
-    sites: dict[str, str] = field(default_factory=dict)  # of each domain
-    faults: Counter[str] = field(default_factory=Counter)
-    breaches: list[str] = field(default_factory=list)  # what was seen to be wrong while it went on
-    store: Store | None = None
-    broker: Broker | None = None
-    ended_at: float = 0.0
-    steps: int = 0
 
 
 class World:
