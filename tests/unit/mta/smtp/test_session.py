@@ -39,7 +39,8 @@ def test_a_mail_may_follow_one_dot_where_the_server_takes_commands_ahead(
 
 
 def test_a_session_tells_when_its_dot_has_left() -> None:
-    made, told = session(), []
+    made = session()
+    told: list[Session] = []
     made.followed = told.append
     made.dot_left()
     assert told == [made]
