@@ -16,6 +16,7 @@ take long.
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from feedback.wording import folded
 
@@ -125,6 +126,7 @@ def compiled(source: str, lists: Mapping[str, str]) -> Phrase:
     )
 
 
+@lru_cache(maxsize=256)
 def _ways(text: str) -> int:
     """How many alternatives may match at one place, because they begin alike."""
     written = [[word.rstrip("*") for word in alternative.split()] for alternative in text.split("|")]

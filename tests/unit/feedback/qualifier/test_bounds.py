@@ -20,7 +20,7 @@ phases = st.sampled_from([*BEFORE_RCPT, Phase.RCPT, Phase.DATA, Phase.BODY])
 
 
 @given(code=st.integers(400, 499), text=texts, phase=phases)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_no_4yz_is_ever_hard_nor_final(code: int, text: str, phase: Phase) -> None:
     verdict = QUALIFIER.qualify(phase, Refused(Reply(code, clean(text))), None, None)
     assert verdict.qualification.type is not Type.HARD
@@ -28,7 +28,7 @@ def test_no_4yz_is_ever_hard_nor_final(code: int, text: str, phase: Phase) -> No
 
 
 @given(code=st.integers(500, 599), text=texts, phase=st.sampled_from(BEFORE_RCPT))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_5yz_before_rcpt_is_never_about_the_address(code: int, text: str, phase: Phase) -> None:
     verdict = QUALIFIER.qualify(phase, Refused(Reply(code, clean(text))), None, None)
     assert verdict.qualification.type is not Type.HARD
@@ -36,7 +36,7 @@ def test_a_5yz_before_rcpt_is_never_about_the_address(code: int, text: str, phas
 
 
 @given(code=st.integers(500, 599), text=st.text("bdfgkpqvwxyz ", max_size=120), phase=phases)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_an_unknown_5yz_is_never_hard(code: int, text: str, phase: Phase) -> None:
     if code == 525:
         return  # the number alone says that the account is disabled (RFC 5248)
@@ -45,7 +45,7 @@ def test_an_unknown_5yz_is_never_hard(code: int, text: str, phase: Phase) -> Non
 
 
 @given(code=st.integers(500, 599), text=texts, phase=phases)
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_what_no_rule_knows_or_is_sure_of_is_never_hard(code: int, text: str, phase: Phase) -> None:
     found = QUALIFIER.qualify(phase, Refused(Reply(code, clean(text))), None, None).qualification
     assert found.type is not Type.HARD or not (found.rule.startswith("none@") or found.to_qualify)
@@ -88,7 +88,7 @@ def test_no_rule_can_make_a_reply_before_rcpt_one_about_the_address(means: str, 
 
 
 @given(code=st.integers(400, 599), text=texts, phase=phases)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_the_same_reply_means_the_same_twice(code: int, text: str, phase: Phase) -> None:
     reply = Refused(Reply(code, clean(text)))
     assert QUALIFIER.qualify(phase, reply, None, None) == QUALIFIER.qualify(phase, reply, None, None)
