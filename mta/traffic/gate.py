@@ -6,7 +6,7 @@ limits. Here are only the futures that wait and the timers that wake them.
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -99,6 +99,7 @@ class LaneGate:
     """`Gate` with a guide for each lane; without any, by the rules alone, with plain reactions to what sites reply.
 
     `clock` gives the POSIX time that `Held.until` is told in; turns are reckoned by the event loop's own clock.
+    `signals` counts what sites told us.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class LaneGate:
         self._guide = guide
         self._lines: dict[Lane, _Line] = {}
         self._many = _MANY
+        self.signals: Counter[Kind] = Counter()
         self._lent: dict[Permit, tuple[float, Rule, Any]] = {}
 
     async def ask(self, lane: Lane, rule: Rule, *, transactional: bool, patience: float) -> Permit | Held:
@@ -141,6 +143,7 @@ class LaneGate:
         if attempt is not None:
             signal = read_signal(attempt, rule)
             signal = line.guide.settled(begun, attempt, signal, line.turns.speed(permit.rule), now)
+            self.signals[signal.kind] += 1
             pause = _pause(line, signal, attempt, permit.rule, now)
         self._serve(line)
         return pause
@@ -228,8 +231,13 @@ class LaneGate:
             due, why = line.turns.place(force, closed, line.guide.horizon), line.guide.why
         else:
             hope = line.guide.hope
-            wait = line.waiting / (hope * line.turns.speed(force))
-            start = now + (wait if line.guide.horizon is None else min(wait, line.guide.horizon))
+            speed = line.turns.speed(force)
+            wait = line.waiting / (hope * speed)
+            if line.guide.horizon is not None:
+                # Where the speed is a guess: whoever waits here has gone or been sent away when his patience is over.
+                guessed = force.rate is None or speed < force.rate
+                wait = min(wait, line.patience if guessed else line.guide.horizon)
+            start = now + wait
             due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
         return Held(self._clock() + due - now, why)
 

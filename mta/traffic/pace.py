@@ -125,7 +125,7 @@ def first_pace(rule: Rule, now: float) -> Pace:
         case Start.CEILING:
             rate, window = rule.rate or ANY_RATE, float(rule.connections)
         case Start.BRISK:
-            rate, window = BRISK_RATE, FIRST_WINDOW
+            rate, window = BRISK_RATE, float(rule.connections)
         case _:
             rate, window = FIRST_RATE, FIRST_WINDOW
     return Pace(since=now, rate=Dial(value=rate, calm_since=now), window=Dial(value=window, calm_since=now))

@@ -22,7 +22,7 @@ _BRISK, _SEARCHING, _KNOWN = 2.0, 30.0, 600.0
 """Seconds for which a pace is believed: it may double every quarter of a second, every second, or be back from a trial, or
 be tried beyond its wall every few minutes."""
 
-_RISE = 1.0
+_RISE = 3.0
 """Seconds in which a brisk search doubles again, if the rate is what holds the lane back."""
 _HOPE = 32.0
 """Times the present rate: what eight such doublings in the two seconds that a job waits come to on average."""

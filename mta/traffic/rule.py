@@ -26,7 +26,7 @@ class Start(StrEnum):
     """How a lane begins of which nothing is known yet.
 
     `search`: two messages a second on two connections, doubled every second while the site takes them. `brisk`: fifty a
-    second, doubled every quarter of a second. `ceiling`: with all that the rule allows.
+    second on all connections, doubled every quarter of a second. `ceiling`: with all that the rule allows.
     """
 
     SEARCH = "search"
