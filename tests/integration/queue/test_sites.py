@@ -10,7 +10,7 @@ import pytest
 
 from mta.lane import Lane, Source
 from tests.integration.queue.transports import DEADLINE, within
-from worker.queue import Job, QueueAway, Ticket
+from worker.queue import Job, QueueAway, Ticket, portion
 from worker.queue.census import MANY_HELD
 from worker.queue.rabbit import Prefetch, RabbitPublisher, RabbitQueue, line, sites
 
@@ -60,6 +60,13 @@ class Crew:
             for name in ("bulk", "transactional"):
                 with suppress(aio_pika.exceptions.ChannelNotFoundEntity):
                     await (await channel.get_queue(f"{PREFIX}.{name}", ensure=False)).purge()
+
+
+@pytest.fixture(autouse=True)
+def _no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that said when it takes more is not looked at before."""
+    monkeypatch.setattr(portion, "SOON", 600.0)
+    monkeypatch.setattr(portion, "LONGEST", 600.0)
 
 
 @pytest.fixture
