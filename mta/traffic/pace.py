@@ -33,10 +33,6 @@ LONGEST_ROUND = 300.0
 """A round ends after so many seconds and so many messages taken: shorter while the limit is unknown. A lane that sends
 too little for either ends it after the longest, and learns nothing from it."""
 
-USED = 0.25
-"""The part of a rate that must have been sent before it is raised: a lane that is really held up elsewhere would raise it
-without end, and fall far when it is refused at last."""
-
 MEMORY = 300.0
 WORN, SPENT = 0.06, 0.1
 """Seconds over which a site's patience is thought to come back; the share of refusals within them from which nothing is
@@ -271,8 +267,7 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None
 def _grown(pace: Pace, tally: Tally, mean: float, rule: Rule, now: float) -> Step:
     """A clean round: more of what was the limit. What was not used to the full is not raised: nothing was learnt of it."""
     rate, window, changes = pace.rate, pace.window, []
-    used = tally.heard >= USED * rate.value * (now - max(pace.since, pace.heed_from))
-    if tally.bound_by_rate and used:
+    if tally.bound_by_rate:
         rate = raise_rate(rate, tally.taken, rule.rate or inf, now)
     if tally.bound_by_window:
         window = raise_window(window, tally.taken, rule.connections, now)
