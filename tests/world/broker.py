@@ -53,7 +53,8 @@ class Broker:
         self.ring()
 
     def ring(self) -> None:
-        for bell in self.bells:
+        """Whoever waits may look; who comes first is a matter of luck, as no ticket may always come to the same worker."""
+        for bell in self.rng.sample(self.bells, len(self.bells)):
             bell.set()
 
     def park(self, ticket: Ticket, delay: float) -> None:
