@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.reply import Reply
-from mta.traffic.phrases import PHRASES, asked_pause
+from mta.traffic.phrases import asked_pause, heard
 from mta.traffic.rule import Reaction, Rule
 
 
@@ -104,9 +104,8 @@ def _of_reply(reply: Reply, phase: Phase, rule: Rule | None) -> Signal:
 
 def _by_words(reply: Reply, phase: Phase) -> Signal:
     pause = None if reply.permanent else asked_pause(reply.text)
-    for kind, limit, phrase in PHRASES:
-        if phrase.search(reply.line):
-            return Signal(Kind(kind), Limit(limit), pause)
+    if phrase := heard(reply.line):
+        return Signal(Kind(phrase.kind), Limit(phrase.limit), pause)
     if reply.enhanced and _ABOUT_THE_ADDRESS.fullmatch(reply.enhanced):
         return _CLEAR
     return _by_code(reply, phase, pause)
