@@ -160,7 +160,7 @@ class Delivery:
             octets = prepared.draft.octets(eightbitmime=offers.eightbitmime)
             if isinstance(octets, Broken):
                 return octets
-            return await self.preparation.signer.sign(octets, prepared.keys, self.clock())
+            return await self.preparation.sign(octets, prepared.keys, self.clock())
 
         async def intend() -> bool:
             await self.settlement.window.enter(job.job_id, lane, rule.connections)

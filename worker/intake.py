@@ -1,13 +1,14 @@
 """Tickets taken off the queue: read, claimed in batches, driven side by side, never more at once than there is room for."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
 from feedback.event import encode
-from feedback.log import Candidate, DeliveryLog, Face, Fresh, InDoubt, Taken
+from feedback.log import Another, Candidate, DeliveryLog, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
 from feedback.writer import Writer
 from worker.delivery import Delivery
 from worker.job import SendJob, Unreadable, read
@@ -22,6 +23,16 @@ _BATCH = 100
 _AFTER_FAULT = 60.0
 """Seconds until a job is looked at again that met a fault of our own."""
 
+_CLAIMS = {
+    Fresh: "fresh",
+    Taken: "taken",
+    InDoubt: "in_doubt",
+    Elsewhere: "elsewhere",
+    Another: "another",
+    Waiting: "waiting",
+    Settled: "settled",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -32,7 +43,8 @@ class Limits:
 
 
 class Intake:
-    """One class of tickets, transactional or bulk, from the queue to the end of each delivery."""
+    """One class of tickets, transactional or bulk, from the queue to the end of each delivery. `taken` counts them by what the
+    log knew of their jobs."""
 
     def __init__(
         self, queue: JobQueue, log: DeliveryLog, delivery: Delivery, writer: Writer, outage: Outage, limits: Limits
@@ -45,6 +57,17 @@ class Intake:
         self._limits = limits
         self._in_hand: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
+        self.taken: Counter[str] = Counter()
+
+    @property
+    def in_hand(self) -> int:
+        """Tickets being worked on."""
+        return len(self._in_hand)
+
+    @property
+    def room(self) -> int:
+        """How many there may be."""
+        return self._limits.room
 
     async def run(self, *, transactional: bool) -> None:
         """Take and drive, until cancelled; what is in hand then goes on until `drained` or `abandon`."""
@@ -79,11 +102,13 @@ class Intake:
                 case SendJob() as job:
                     readable.append((replace(ticket, transactional=job.transactional), job))
                 case Unreadable() as unreadable:
+                    self.taken["unreadable"] += 1
                     self._spawn(ticket, self._refuse(ticket, unreadable))
         candidates = [Candidate(_face(job), ticket.generation) for ticket, job in readable]
         if candidates:
             claims = await self._outage.outlast(lambda: self._log.claim(candidates, self._delivery.clock()))
             for (ticket, job), claim in zip(readable, claims, strict=True):
+                self.taken[_CLAIMS[type(claim)]] += 1
                 ours = job.job_id if isinstance(claim, Fresh | Taken | InDoubt) else None
                 self._spawn(ticket, self._delivery.deliver(ticket, job, claim), ours)
 

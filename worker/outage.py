@@ -16,7 +16,8 @@ _FIRST, _LONGEST = 0.1, 5.0
 
 
 class Outage:
-    """Knows whether the things this worker depends on are there. `over` is set while they are."""
+    """Knows whether the things this worker depends on are there. `over` is set while they are; else `away` says, for people,
+    what is not. `begun`: outages so far."""
 
     def __init__(self, places: Mapping[str, str] | None = None) -> None:
         """`places`: where the things are that may be away, for the log."""
@@ -24,6 +25,8 @@ class Outage:
         self.over = asyncio.Event()
         self.over.set()
         self._struggling = 0
+        self.away: str | None = None
+        self.begun = 0
 
     async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
         """The call's answer, repeated for as long as broker or store are away. The call must be safe to repeat."""
@@ -50,10 +53,13 @@ class Outage:
         self._struggling += 1
         if self._struggling == 1:
             self.over.clear()
-            _log.warning("outage", away=str(fault) or type(fault).__name__, **self._places)
+            self.begun += 1
+            self.away = str(fault) or type(fault).__name__
+            _log.warning("outage", away=self.away, **self._places)
 
     def _end(self) -> None:
         self._struggling -= 1
         if self._struggling == 0:
             self.over.set()
+            self.away = None
             _log.info("outage_over")

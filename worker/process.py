@@ -21,6 +21,10 @@ from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
 from worker.group import Group
 from worker.intake import Intake, Limits
+from worker.metrics.attempts import Attempts
+from worker.metrics.collector import Rooms, registry
+from worker.metrics.health import Health, Stage
+from worker.metrics.listener import Listener
 from worker.outage import Outage
 from worker.preparation import Preparation
 from worker.queue import JobQueue
@@ -62,6 +66,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
 async def tend(plant: "Plant", settings: WorkerSettings, stop: asyncio.Event) -> None:
     """See `work`."""
+    watched = asyncio.create_task(plant.listener.run()) if plant.listener else None
     working = asyncio.create_task(_work(plant, settings))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -69,6 +74,9 @@ async def tend(plant: "Plant", settings: WorkerSettings, stop: asyncio.Event) ->
     working.cancel()
     await asyncio.wait([working])
     await _drain(plant, settings.drain)
+    if watched:
+        watched.cancel()
+        await asyncio.wait([watched])
     if not working.cancelled() and (fault := working.exception()):
         raise fault
 
@@ -91,6 +99,8 @@ class Plant:
     bulk: Intake
     transactional: Intake
     tls_reports: TlsReports | None
+    health: Health
+    listener: Listener | None = None
 
 
 def build(settings: Settings) -> Plant:
@@ -106,6 +116,8 @@ def build(settings: Settings) -> Plant:
     pacing = Refresher(adapters.shares(settings), name, seams.relay)
     ramps = RampGate(pacing.gate, adapters.ramp_book(settings), time.time)
     seams = replace(seams, gate=ramps, usable=ramps.usable)
+    attempts = Attempts(seams.watch)
+    seams = replace(seams, watch=attempts.watch)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)
@@ -114,6 +126,9 @@ def build(settings: Settings) -> Plant:
     def intake(room: int) -> Intake:
         return Intake(queue, log, delivery, writer, outage, Limits(room=room, max_octets=settings.worker.max_job))
 
+    bulk, transactional = intake(settings.worker.in_flight), intake(settings.worker.transactional_in_flight)
+    health = Health(outage)
+    rooms = Rooms(name, {"bulk": bulk, "transactional": transactional}, delivery, attempts, pacing, health)
     return Plant(
         name=name,
         log=log,
@@ -129,10 +144,17 @@ def build(settings: Settings) -> Plant:
             reload.qualification(settings.feedback.rules, reading),
             reload.traffic(settings.traffic.rules, seams.rules),
         ),
-        bulk=intake(settings.worker.in_flight),
-        transactional=intake(settings.worker.transactional_in_flight),
+        bulk=bulk,
+        transactional=transactional,
         tls_reports=tls_reports(settings, name, seams, ledger) if ledger else None,
+        health=health,
+        listener=listener(settings.metrics.listen, rooms) if settings.metrics.listen else None,
     )
+
+
+def listener(listen: str, rooms: Rooms) -> Listener:
+    host, _, port = listen.rpartition(":")
+    return Listener(host.strip("[]"), int(port), registry(rooms), rooms.health)
 
 
 def tls_reports(settings: Settings, name: str, seams: Outside, ledger: Ledger) -> TlsReports:
@@ -159,6 +181,7 @@ async def _work(plant: Plant, settings: WorkerSettings) -> None:
     if plant.outside.policies:
         await plant.outage.outlast(plant.outside.policies.open)
     await plant.outage.outlast(plant.queue.open)
+    plant.health.stage = Stage.WORKING
     _log.info("working", worker=plant.name)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(plant.transactional.run(transactional=True))
@@ -185,6 +208,7 @@ async def _wake(plant: Plant) -> None:
 
 async def _drain(plant: Plant, limit: float) -> None:
     """Finish what is in hand within `limit` seconds; hand back the rest by leaving it."""
+    plant.health.stage = Stage.DRAINING
     _log.info("draining")
     # Orders hold for what is in hand, too, and so do leases.
     hearing = [asyncio.create_task(task) for task in (plant.outside.orders.run(), plant.pacing.run())]

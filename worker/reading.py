@@ -14,13 +14,14 @@ from worker.weather import Weathers
 
 class Reading:
     """Reads each attempt once. `qualifier` and `decisions` (what operators have said of unknown replies) may be replaced at
-    any time; what has been observed stays."""
+    any time; what has been observed stays. `unknown_seen` counts the replies that nobody knows."""
 
     def __init__(self, qualifier: Qualifier, weathers: Weathers | None = None) -> None:
         self.qualifier = qualifier
         self.weathers = weathers or Weathers()
         self.decisions: Mapping[Key, Decision] = {}
         self._unknown: Ledger = {}
+        self.unknown_seen = 0
 
     def verdict(self, attempt: Attempt, domain: str | None, now: float) -> Verdict | None:
         """What an attempt for a recipient in `domain` meant; None where the message was delivered.
@@ -56,6 +57,7 @@ class Reading:
             return verdict
         decision = self.decisions.get(key_of(reply, phase), Decision.TO_QUALIFY)
         if decision is not Decision.IGNORE:
+            self.unknown_seen += 1
             self._unknown = counted(self._unknown, reply, phase, verdict, *where)
         if decision is Decision.TO_QUALIFY:
             return verdict

@@ -206,6 +206,21 @@ class Console(_Section):
         return self
 
 
+def _listen(text: str) -> str:
+    """`host:port`, with an IPv6 address in brackets; port 0 is any that is free."""
+    host, colon, port = text.rpartition(":")
+    if not host.strip("[]") or not colon or not port.isdecimal() or int(port) > 65535:
+        raise ValueError('an address and port such as "127.0.0.1:9117" is needed')
+    return text
+
+
+class Metrics(_Section):
+    """Where a worker answers Prometheus and health checks; nowhere by default. There is nobody to sign in: keep it local, or
+    behind something. Of several processes under one, the first listens here, the others on the ports that follow."""
+
+    listen: Annotated[str, AfterValidator(_listen)] | None = None
+
+
 class Worker(_Section):
     """How one worker process works. `in_flight` and `transactional_in_flight` bound the jobs it holds at once."""
 
@@ -274,6 +289,7 @@ class Settings(BaseSettings):
     traffic: Traffic = Traffic()
     console: Console = Console()
     worker: Worker = Worker()
+    metrics: Metrics = Metrics()
     log: Log = Log()
     tls_report: TlsReport = TlsReport()
 

@@ -4,6 +4,7 @@ Each step is confirmed before the next begins. After a crash at any point the ti
 things had got, and `repeat` does the rest once more; feedback events repeat with the same `event_id`.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,9 @@ from worker.window import Window
 
 _LOG_BATCH = 200
 
+OUTCOMES = ("sent", "delayed", "bounced", "expired", "rejected", "in_doubt", "cancelled")
+"""What `Settlement.settled` counts: the events that outcomes are reported with, failures by their cause."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouping:
@@ -29,7 +33,8 @@ class Grouping:
 
 
 class Settlement:
-    """The last steps of a job's way."""
+    """The last steps of a job's way. `settled` counts outcomes recorded, `held` jobs put back before their attempt,
+    `published` the events that the broker has confirmed."""
 
     def __init__(self, log: DeliveryLog, queue: JobQueue, writer: Writer, outage: Outage, grouping: Grouping) -> None:
         self._queue = queue
@@ -37,6 +42,8 @@ class Settlement:
         self._outage = outage
         self._log = log
         self.window = Window()
+        self.settled: Counter[str] = Counter()
+        self.held = self.published = 0
         self._record = Group(self._write, limit=_LOG_BATCH)
         self._release = Group(self._confirmed(log.release), limit=_LOG_BATCH)
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
@@ -65,6 +72,7 @@ class Settlement:
         """Write down, report and act on what became of a job; `state.attempt` counts the attempt just made."""
         match disposition:
             case HeldUntil(at, _, site):
+                self.held += 1
                 await self._release.join((state.face.job_id, state.attempt))
                 self.window.leave(state.face.job_id)
                 if site is None:
@@ -135,6 +143,7 @@ class Settlement:
         written = await self._record.join(outcome)
         self.window.leave(outcome.job_id)  # now, not when all is published: the next mail's dot may be waiting
         if written:
+            self.settled[event.cause or event.event] += 1
             recorded = replace(state, seq=event.seq, last_event=outcome.event)
             if retry_at is None:
                 await self.publish(outcome.event)
@@ -177,6 +186,7 @@ class Settlement:
 
     async def _publish(self, events: Sequence[bytes]) -> Sequence[None]:
         await self._outage.outlast(lambda: self._queue.publish_events(join(list(events))))
+        self.published += len(events)
         return [None] * len(events)
 
 

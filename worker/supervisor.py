@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -14,20 +15,20 @@ _PAUSE = 1.0
 """Seconds before a worker that died is replaced."""
 
 
-async def supervise(command: Sequence[str], processes: int) -> None:
-    """Keep `processes` children running `command` (arguments after the interpreter) until SIGTERM or SIGINT, which they
-    are told in turn; returns when all have ended."""
+async def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
+    """Keep a child running `command` (arguments after the interpreter) for each of `environments`, which is added to our own,
+    until SIGTERM or SIGINT, which they are told in turn; returns when all have ended."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as children:
-        for _ in range(processes):
-            children.create_task(_keep(command, stop))
+        for environment in environments:
+            children.create_task(_keep(command, environment, stop))
 
 
-async def _keep(command: Sequence[str], stop: asyncio.Event) -> None:
+async def _keep(command: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event) -> None:
     while not stop.is_set():
-        child = await asyncio.create_subprocess_exec(sys.executable, *command)
+        child = await asyncio.create_subprocess_exec(sys.executable, *command, env=os.environ | environment)
         code = await _ended(child, stop)
         if not stop.is_set():
             _log.error("worker_died", pid=child.pid, code=code)

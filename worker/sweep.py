@@ -75,6 +75,7 @@ class Sweep:
         now = self._clock()
         outcomes = [_outcome(state, write(state, now), final) for state in states]
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
+        self._settlement.settled["expired" if final == "failed" else final] += len(written)
         _log.info("swept", final=final, jobs=len(written))
         await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])
         await self._outage.outlast(lambda: self._log.published(sorted(written)))

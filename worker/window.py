@@ -18,6 +18,9 @@ class Window:
         self._counts: Counter[Lane] = Counter()
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._inside)
+
     async def enter(self, job_id: str, lane: Lane, limit: int) -> None:
         """Wait until fewer than `limit` of the lane are inside, then be one of them. Cancelling is safe.
 

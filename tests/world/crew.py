@@ -31,6 +31,7 @@ from worker import process
 from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
 from worker.intake import Intake, Limits
+from worker.metrics.health import Health
 from worker.orders.view import Orders
 from worker.outage import Outage
 from worker.preparation import Preparation
@@ -94,6 +95,7 @@ class Crew:
             bulk=intake(self.room),
             transactional=intake(self.room),
             tls_reports=None,
+            health=Health(outage),
         )
 
     def _outside(self, log: StoreLog, reading: Reading, rng: random.Random) -> Outside:

@@ -6,6 +6,7 @@ then they are closed, and all goes on by itself when it is back.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from mta.traffic.paced import Paced
 from mta.traffic.part import Part
 from mta.traffic.rule import Rule
 from mta.traffic.shares import Ask, Grant
+from worker.metrics.durations import Durations
 from worker.shares.clock import StoreClock
 
 _log = structlog.get_logger("worker.shares")
@@ -37,13 +39,14 @@ _FIRST, _LONGEST = 0.1, 1.0
 """Seconds between two tries while the store is away."""
 
 _TIDY = 3600.0
+_BOUNDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _LAST = 3.0
 """Seconds that the last refresh may take: a worker that stops does not wait for an absent store."""
 
 
 class Refresher:
     """One worker process's. Its `guide` is what a gate makes its lanes' guides with; `gate` and `relay` are told what is
-    new: whom to let go, and which connections to close."""
+    new: whom to let go, and which connections to close. `changes` counts what changed by itself, `durations` refreshes."""
 
     def __init__(
         self, shares: Shares, worker: str, relay: Relay, beside: int = 2, clock: Callable[[], float] = time.time
@@ -59,6 +62,8 @@ class Refresher:
         self._wanted = asyncio.Event()
         self._open = False
         self._away = False
+        self.changes: Counter[str] = Counter()
+        self.durations = Durations(_BOUNDS)
 
     def guide(self, lane: Lane, rule: Rule) -> Paced:
         """A lane's guide, which asks here."""
@@ -124,6 +129,7 @@ class Refresher:
 
     def _adopt(self, guide: Paced, lane: str, grant: Grant) -> None:
         for change in grant.changes:
+            self.changes[change.what] += 1
             _note(lane, change)
         guide.adopt(grant, asyncio.get_running_loop().time())
         self._relay.trim(guide.lane, guide.part.window if guide.leased else 0)
@@ -136,6 +142,7 @@ class Refresher:
         asked_at = asyncio.get_running_loop().time()
         answers = await self._shares.refresh(asks)
         self._clock.heard(answers.at, asked_at)
+        self.durations.note(asyncio.get_running_loop().time() - asked_at)
         return answers
 
     def _note_away(self, fault: SharesAway) -> None:

@@ -19,6 +19,7 @@ from mta.tlsrpt.ledger import Ledger
 from mta.tlsrpt.report import Reporter
 from tests.fakes import Journal
 from worker.job import SendJob, read
+from worker.metrics.attempts import Attempts
 from worker.process import build
 from worker.queue import Job, QueueAway, Ticket
 from worker.settings import load
@@ -166,7 +167,9 @@ async def test_a_worker_counts_and_reports_when_its_settings_say_so(tmp_path: pa
         f'[tls_report]\nenabled = {str(enabled).lower()}\norganisation = "X"\ncontact = "c"\nmail_from = "t@x.example"\n'
     )
     plant = build(load(file))
-    watching = getattr(plant.outside.watch, "__self__", None)
+    attempts = getattr(plant.outside.watch, "__self__", None)
+    assert isinstance(attempts, Attempts)
+    watching = getattr(attempts.beside, "__self__", None)
     assert (plant.tls_reports is not None) is enabled
     assert isinstance(watching, Ledger) is enabled
     plant.preparation.signer.close()
