@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog faults conformance world lock clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog faults conformance world lock schemas clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -46,6 +46,10 @@ services:
 .venv/.test: .venv/.runtime tests/requirements.txt
 	$(BIN)/pip install -q -r tests/requirements.txt
 	@touch $@
+
+# Write the contract's documents anew, from the types that read and write what goes over the broker.
+schemas: .venv/.runtime
+	$(BIN)/python -m worker.contract deploy
 
 # Renew both lock files from the bounds in pyproject.toml.
 lock: .venv/bin/python

@@ -1,6 +1,6 @@
 """Send jobs as they come off the queue: decoded, checked, or refused with a reason that names the field.
 
-The contract's section 1.1 is the table behind `_Fields`. Everything here is pure: a ticket in, a value out.
+The contract's section 1.1 is the table behind `Fields`. Everything here is pure: a ticket in, a value out.
 """
 
 import binascii
@@ -27,7 +27,9 @@ _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[^\x00-\x1
 _Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class _Fields(msgspec.Struct, kw_only=True):
+class Fields(msgspec.Struct, kw_only=True):
+    """What a publication says beside the message."""
+
     job_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._:-]{1,128}\Z")]
     delivery_id: _Name
     mail_from: str
@@ -44,13 +46,15 @@ class _Fields(msgspec.Struct, kw_only=True):
     context: dict[str, Scalar] = {}
 
 
-class _JsonJob(_Fields, kw_only=True):
+class JsonJob(Fields, kw_only=True):
+    """A publication in JSON."""
+
     message: str | UnsetType = UNSET
     message_b64: str | UnsetType = UNSET
 
 
-_decode = msgspec.json.Decoder(_JsonJob).decode
-_FIELDS = tuple(_Fields.__struct_fields__)
+_decode = msgspec.json.Decoder(JsonJob).decode
+_FIELDS = tuple(Fields.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ def _is_rfc822(ticket: Ticket) -> bool:
     return (ticket.content_type or "").partition(";")[0].strip().lower() == "message/rfc822"
 
 
-def _from_json(body: bytes) -> tuple[_Fields, bytes]:
+def _from_json(body: bytes) -> tuple[Fields, bytes]:
     wire = _decode(body)
     if (wire.message is UNSET) == (wire.message_b64 is UNSET):
         raise _Fault("message: exactly one of message and message_b64 is needed")
@@ -126,9 +130,9 @@ def _from_json(body: bytes) -> tuple[_Fields, bytes]:
         raise _Fault(f"message_b64: not base64: {fault}") from None
 
 
-def _from_headers(ticket: Ticket) -> tuple[_Fields, bytes]:
+def _from_headers(ticket: Ticket) -> tuple[Fields, bytes]:
     headers = {name: _header(name, ticket.headers[name]) for name in _FIELDS if name in ticket.headers}
-    return msgspec.convert(headers, _Fields), ticket.body
+    return msgspec.convert(headers, Fields), ticket.body
 
 
 def _header(name: str, value: Any) -> Any:
@@ -155,7 +159,7 @@ def _header(name: str, value: Any) -> Any:
             return value
 
 
-def _job(fields: _Fields, message: bytes, digest: str, ticket: Ticket) -> SendJob:
+def _job(fields: Fields, message: bytes, digest: str, ticket: Ticket) -> SendJob:
     rcpt_to = _mailbox("rcpt_to", fields.rcpt_to)
     mail_from = str(_mailbox("mail_from", fields.mail_from)) if fields.mail_from else ""
     if len(msgspec.json.encode(fields.context)) > MAX_CONTEXT:
@@ -229,7 +233,7 @@ def _any_json(body: bytes) -> Any:
         return None
 
 
-_TYPES = {field.name: field.type for field in msgspec.structs.fields(_Fields)}
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(Fields)}
 
 
 def _readable(name: str, value: Any) -> bool:
