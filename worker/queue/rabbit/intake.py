@@ -1,6 +1,7 @@
 """The messages of one queue, kept coming over connection after connection."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from worker.queue.rabbit.tap import Delivery, Tap
 
 _log = structlog.get_logger("worker.queue.rabbit")
 _WATCH = 20.0  # seconds between two looks at whether a queue that has messages still sends them
+_numbers = itertools.count(1)
 _PATIENCE = 10.0  # seconds for one word of the broker
 
 Wanted = Callable[[Delivery], bool]
@@ -36,6 +38,7 @@ class Intake:
         self._ready: deque[Delivery] = deque()
         self._bell = bell or asyncio.Event()
         self._tap: Tap | None = None
+        self._consumer = ""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def attach(self, wire: Wire, *, vital: bool = True) -> None:
@@ -45,12 +48,14 @@ class Intake:
         tap = self._tap = Tap(wire, channel, self.prefetch)
         self._tasks = [asyncio.create_task(tap.acknowledge()), asyncio.create_task(self._watch(tap))]
         self.resting = False
-        await channel.basic_consume(self.queue, partial(self._arrived, tap), consumer_tag=self.queue)
+        await self._consume(tap, timeout=None)
 
     @property
     def lost(self) -> bool:
         """It takes nothing before it is attached again: connection, channel or queue are gone."""
-        return self._tap is None or self._tap.lost or not (self.resting or self.queue in self._tap.channel.consumers)
+        return (
+            self._tap is None or self._tap.lost or not (self.resting or self._consumer in self._tap.channel.consumers)
+        )
 
     @property
     def waiting(self) -> int:
@@ -93,7 +98,7 @@ class Intake:
             return
         self.resting = True
         with away():
-            await tap.channel.basic_cancel(self.queue, timeout=_PATIENCE)
+            await tap.channel.basic_cancel(self._consumer, timeout=_PATIENCE)
         unseen = [delivery.tag for delivery in self._ready]
         self._ready.clear()
         await tap.give_back(unseen)
@@ -112,8 +117,7 @@ class Intake:
         self.resting = False
         with away():
             await tap.channel.basic_qos(prefetch_count=prefetch, timeout=_PATIENCE)
-            consume = partial(self._arrived, tap)
-            await tap.channel.basic_consume(self.queue, consume, consumer_tag=self.queue, timeout=_PATIENCE)
+            await self._consume(tap, timeout=_PATIENCE)
 
     async def close(self) -> None:
         """Consume no more, and acknowledge what is finished; the rest goes back when the connection is closed."""
@@ -124,10 +128,19 @@ class Intake:
         try:
             if not resting:
                 with away():
-                    await tap.channel.basic_cancel(self.queue, timeout=5)
+                    await tap.channel.basic_cancel(self._consumer, timeout=5)
             await tap.flush()
+            with away():  # its answer tells that the acknowledgements before it have left
+                await tap.channel.basic_qos(prefetch_count=self.prefetch, timeout=5)
         except QueueAway:
             return
+
+    async def _consume(self, tap: Tap, timeout: float | None) -> None:
+        """Under a name never used before: RabbitMQ 3.10's channel crashes over one that a quorum queue remembers from a
+        cancelled consumer with messages still unfinished, and its report of that takes gigabytes."""
+        self._consumer = f"{self.queue}#{next(_numbers)}"
+        arrived = partial(self._arrived, tap)
+        await tap.channel.basic_consume(self.queue, arrived, consumer_tag=self._consumer, timeout=timeout)
 
     def _forget(self) -> None:
         for task in self._tasks:
@@ -149,7 +162,7 @@ class Intake:
 
     async def _return(self, delivery: Delivery) -> None:
         """It was on its way when the consumer was cancelled; given back after the broker has said that it is."""
-        while self.queue in delivery.tap.channel.consumers:  # noqa: ASYNC110 - the client library tells of it in no other way
+        while delivery.message.consumer_tag in delivery.tap.channel.consumers:  # noqa: ASYNC110 - the client library tells of it in no other way
             await asyncio.sleep(0.01)
         try:
             await delivery.tap.give_back([delivery.tag])
@@ -177,3 +190,8 @@ class Intake:
                 tap.wire.drop()
             else:
                 suspect = tap.arrived
+
+
+def queue_of(consumer: str) -> str:
+    """The queue behind a consumer's name."""
+    return consumer.rpartition("#")[0]

@@ -17,7 +17,7 @@ from worker.queue import QueueAway
 from worker.queue.census import Census
 from worker.queue.portion import Portion
 from worker.queue.rabbit import line as queues
-from worker.queue.rabbit.intake import Intake, Wanted
+from worker.queue.rabbit.intake import Intake, Wanted, queue_of
 from worker.queue.rabbit.line import Line
 from worker.queue.rabbit.link import Wire, away, is_cancelled
 from worker.queue.rabbit.message import PROBE
@@ -160,7 +160,7 @@ class Sites:
         key = f"bulk.{domain}"
         if message.exchange != self._names.jobs or message.routing_key != key:
             return
-        came = str(message.consumer_tag or "")
+        came = queue_of(message.consumer_tag or "")
         if came == self._names.bulk:
             line = self.lines.get(site)
             if line is not None and line.trusted and domain not in line.bound and len(line.bound) < DOMAINS:

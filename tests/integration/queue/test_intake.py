@@ -1,0 +1,50 @@
+"""One queue's intake on a real broker: resting and resuming with messages unfinished."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aio_pika
+
+from tests.integration.queue.transports import within
+from worker.queue.rabbit.intake import Intake
+from worker.queue.rabbit.link import Wire
+
+NAME = "resting"
+
+
+async def test_an_intake_may_rest_and_resume_any_number_of_times_with_messages_unfinished(amqp_url: str) -> None:
+    connection = await aio_pika.connect(amqp_url)
+    wire = Wire(connection)
+    channel = await wire.channel()
+    await channel.queue_declare(NAME, durable=True, arguments={"x-queue-type": "quorum"})
+    for number in range(60):
+        await channel.basic_publish(b"%d" % number, routing_key=NAME)
+    intake = Intake(NAME, prefetch=10)
+    await intake.attach(wire)
+    unfinished, seen = [], []
+    while len(seen) < 60:
+        taken = await within(intake.take(2))
+        seen += [delivery.message.body for delivery in taken]
+        for delivery in unfinished:
+            delivery.done()
+        unfinished = taken
+        await intake.rest()
+        await intake.resume(prefetch=10)
+    for delivery in unfinished:
+        delivery.done()
+    assert sorted(map(int, seen)) == list(range(60))
+    assert not wire.lost.is_set()
+    await intake.close()
+    await connection.close()
+    async with await aio_pika.connect(amqp_url) as other, other.channel() as again:
+        queue = await again.get_queue(NAME)
+        left = [message.body async for message in _left(queue)]
+        await again.queue_delete(NAME)
+    assert left == []
+
+
+async def _left(queue: aio_pika.abc.AbstractQueue) -> AsyncIterator[aio_pika.abc.AbstractIncomingMessage]:
+    """What a queue still holds, a second after everybody has gone."""
+    await asyncio.sleep(1)
+    while message := await queue.get(fail=False):
+        yield message
