@@ -32,10 +32,12 @@ async def working(folder: Path) -> AsyncIterator[tuple[Plant, int]]:
     plant, stop = build(settings), asyncio.Event()
     with capture_logs() as told:
         running = asyncio.create_task(tend(plant, settings.worker, stop))
-        while not any(each["event"] == "working" for each in told):
-            await asyncio.sleep(0.01)
-        [port] = [each["port"] for each in told if each["event"] == "metrics_listening"]
         try:
+            async with asyncio.timeout(30):
+                while not {"working", "metrics_listening"} <= {each["event"] for each in told}:
+                    assert not running.done()
+                    await asyncio.sleep(0.01)
+            [port] = [each["port"] for each in told if each["event"] == "metrics_listening"]
             yield plant, port
         finally:
             stop.set()

@@ -51,6 +51,8 @@ WRONG = [
     ('[tls_report]\nmail_from = "x"', "tls_report: mail_from has no domain"),
     ('[tls_report]\nmail_from = "ü@x.example"', "tls_report: mail_from is not ASCII before the @"),
     ('[tls_report]\ncontact = "a\\nb"', None),
+    ('[metrics]\nlisten = "9117"', 'metrics.listen: an address and port such as "127.0.0.1:9117" is needed'),
+    ('[metrics]\nlisten = "127.0.0.1:99999"', 'metrics.listen: an address and port such as "127.0.0.1:9117" is needed'),
     ("[nonsense]\na = 1", "nonsense: unknown key"),
     ("[smtp]\nhello = 1", "smtp.hello: unknown key"),
 ]
