@@ -72,10 +72,10 @@ class Sqlite:
             try:
                 for pragma in PRAGMAS:
                     await connection.execute(pragma)
-            except sqlite3.Error:
-                await connection.close()
-                raise
-        self._connection = connection
+                self._connection = connection
+            finally:
+                if self._connection is None:  # a fault, or cancelled: its thread would keep the process from ending
+                    await connection.close()
 
     async def close(self) -> None:
         """Close after the transaction under way."""
