@@ -11,7 +11,7 @@ from mta.traffic.part import Begun, Part
 from mta.traffic.restraint import Restraint
 from mta.traffic.rule import Rule
 from mta.traffic.shares import HURRY, LEASE, REFRESH, Ask, Grant, Ledger, Report
-from mta.traffic.signal import Kind, Signal, by_reaction
+from mta.traffic.signal import Kind, Limit, Signal, by_reaction
 from mta.traffic.tally import Stop
 
 _WANTS = 10_000
@@ -40,6 +40,8 @@ class Paced:
     worker: str
     clock: Callable[[], float]
     refresh: Callable[["Paced"], None]
+    connections: Callable[[], int] = lambda: 0
+    """How many the worker has open, used or not."""
     reactions: Restraint = field(default_factory=Restraint)
     asked_at: float = -inf
     answered_at: float = -inf
@@ -125,6 +127,10 @@ class Paced:
         self.busy = max(0, self.busy - 1)
         signal = self.reactions.counted(signal, now)
         said = attempt.reply.line if isinstance(attempt.ending, Refused) and attempt.reply else attempt.text
+        if (
+            signal.limit is Limit.CONNECTIONS
+        ):  # those that were let in count, whether or not the attempt's turn knew of them
+            begun = replace(begun, busy=max(begun.busy, self.connections() + 1))
         urgent = self.part.settled(begun, signal, attempt.nth, now + self._offset - begun.at, said)
         if urgent and any(by_reaction(reaction) == signal for reaction in self.part.rule.reactions):
             self.part.order()

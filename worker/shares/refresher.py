@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 import structlog
@@ -68,7 +69,8 @@ class Refresher:
     def guide(self, lane: Lane, rule: Rule) -> Paced:
         """A lane's guide, which asks here."""
         part = Part(rule, first_pace(rule, self._clock.now()))
-        guide = Paced(lane, part, self._worker, self._clock.now, self._ask)
+        opened = partial(self._relay.open, lane)
+        guide = Paced(lane, part, self._worker, self._clock.now, self._ask, connections=opened)
         self._guides[str(lane)] = guide
         return guide
 
