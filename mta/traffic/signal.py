@@ -69,8 +69,8 @@ def read_signal(attempt: Attempt, rule: Rule) -> Signal:
             return _of_reply(reply, attempt.phase, rule)
         case Broken(trouble):
             return Signal(Kind.UNREACHABLE) if trouble in _LOST and attempt.phase is not Phase.DNS else _NEUTRAL
-        case Doubtful():
-            return Signal(Kind.UNREACHABLE)
+        case Doubtful():  # it was reached, and may have taken the message; a dead site shows at the next connection
+            return Signal(Kind.SLOW_DOWN)
 
 
 def signal_of(line: str, phase: Phase, rule: Rule | None = None) -> Signal:

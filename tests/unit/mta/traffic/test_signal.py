@@ -63,8 +63,8 @@ def test_a_connection_that_fails_says_unreachable(trouble: Trouble) -> None:
     assert read_signal(broken(trouble, Phase.CONNECT), RULE).kind is Kind.UNREACHABLE
 
 
-def test_a_connection_lost_after_the_dot_says_unreachable() -> None:
-    assert read_signal(attempt(Doubtful("lost")), RULE).kind is Kind.UNREACHABLE
+def test_a_connection_lost_after_the_dot_says_slow_down_for_the_site_was_reached() -> None:
+    assert read_signal(attempt(Doubtful("lost")), RULE).kind is Kind.SLOW_DOWN
 
 
 @pytest.mark.parametrize(
