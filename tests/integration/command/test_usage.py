@@ -10,9 +10,7 @@ from tests.acceptance.installation import COMMAND
 
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_MTA")}
 SEND = ("send", "--delivery", "d1", "--mail-from", "bounce@a.example")
-EMBEDDED = (
-    '[broker]\nurl = "sqlite:///queue.db"\n[store]\nurl = "sqlite:///store.db"\n[dns]\nnameservers = ["127.0.0.1:9"]\n'
-)
+EMBEDDED = '[broker]\nurl = "sqlite:///queue.db"\n[store]\nurl = "sqlite:///store.db"\n[[route]]\ndomain = "*"\nhosts = ["127.0.0.1:9"]\n'
 
 
 @pytest.fixture
