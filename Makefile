@@ -26,6 +26,7 @@ bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog: .venv/.test 
 
 faults conformance world: .venv/.test services
 	$(BIN)/python -m tests.$@
+	$(if $(filter faults,$@),$(BIN)/pytest -m long)
 
 # The real broker, store and mail server that the tests run against.
 services:

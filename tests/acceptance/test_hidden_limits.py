@@ -29,6 +29,7 @@ max_rate = "480/min"
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(500)
 def test_no_site_sees_more_than_was_leased_though_a_worker_dies_the_store_restarts_and_two_come(
     tmp_path: Path, amqp_url: str, private_postgres: PostgresServer

@@ -173,6 +173,7 @@ async def test_embedded_a_wave_is_suspended_resumed_and_cancelled(embedded: Inst
     assert (figures["accepted"], figures["failed"], figures["in_flight"]) == (400, 0, 0)
 
 
+@pytest.mark.long
 async def test_an_overridden_rate_holds_and_ends_by_itself(
     installation: Installation, record_property: Callable[[str, object], None]
 ) -> None:
