@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-import asyncpg
-
 from feedback.log.postgres import MIGRATIONS
 from feedback.store import StoreAway
-from feedback.store.postgres import SESSION, TIMEOUT, Postgres, away
+from feedback.store.ear import Ear
+from feedback.store.postgres import Postgres
 from worker.orders.order import Order
 from worker.orders.row import COLUMNS, Row, order, row
 
@@ -39,18 +38,14 @@ class PostgresOrders:
 
     def __init__(self, dsn: str) -> None:
         self._store = Postgres(dsn, size=1)
-        self._dsn = dsn
-        self._ear: asyncpg.Connection | None = None
-        self._told = asyncio.Event()
+        self._ear = Ear(dsn, CHANNEL)
 
     async def open(self) -> None:
         await self._store.open()
         await self._store.migrate("mta", MIGRATIONS)
 
     async def close(self) -> None:
-        ear, self._ear = self._ear, None
-        if ear is not None:
-            ear.terminate()
+        self._ear.close()
         await self._store.close()
 
     async def give(self, orders: Sequence[Order]) -> None:
@@ -76,23 +71,6 @@ class PostgresOrders:
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 with suppress(StoreAway):
-                    await self._listen()
-                await self._told.wait()
-        self._told.clear()
-
-    async def _listen(self) -> None:
-        """See to it that somebody listens; what was said before is for `newest` to find."""
-        if self._ear is not None and not self._ear.is_closed():
-            return
-        with away():
-            ear = await asyncpg.connect(self._dsn, timeout=TIMEOUT, command_timeout=TIMEOUT, server_settings=SESSION)
-            try:
-                await ear.add_listener(CHANNEL, self._hear)
-                self._ear = ear
-            finally:
-                if self._ear is not ear:
-                    ear.terminate()
-        self._told.set()
-
-    def _hear(self, *_: object) -> None:
-        self._told.set()
+                    await self._ear.listen()
+                await self._ear.news.wait()  # what was said before there was an ear is for `newest` to find
+        self._ear.news.clear()

@@ -13,7 +13,8 @@ import asyncpg
 
 from feedback.log.postgres import MIGRATIONS
 from feedback.store import StoreAway
-from feedback.store.postgres import SESSION, TIMEOUT, Postgres, away
+from feedback.store.ear import Ear
+from feedback.store.postgres import Postgres
 from mta.traffic.accounts import Answers, Changed, SharesAway
 from mta.traffic.memory import decode
 from mta.traffic.shares import Account, Ask
@@ -73,11 +74,9 @@ class PostgresShares:
 
     def __init__(self, dsn: str) -> None:
         self._store = Postgres(dsn, size=1)
-        self._dsn = dsn
         self._seen: set[str] = set()
-        self._ear: asyncpg.Connection | None = None
         self._told: set[str] = set()
-        self._news = asyncio.Event()
+        self._ear = Ear(dsn, CHANNEL, lambda payload: self._told.update(json.loads(payload)))
 
     async def open(self) -> None:
         with _shares_away():
@@ -85,9 +84,7 @@ class PostgresShares:
             await self._store.migrate("mta", MIGRATIONS)
 
     async def close(self) -> None:
-        ear, self._ear = self._ear, None
-        if ear is not None:
-            ear.terminate()
+        self._ear.close()
         await self._store.close()
 
     async def refresh(self, asks: Sequence[Ask]) -> Answers:
@@ -107,12 +104,13 @@ class PostgresShares:
     async def slowed(self) -> set[str]:
         while not self._told:
             try:
-                await self._listen()
+                await self._ear.listen()
             except StoreAway:
                 await asyncio.sleep(_AGAIN)
                 continue
-            self._news.clear()
-            await self._news.wait()
+            self._ear.news.clear()
+            if not self._told:
+                await self._ear.news.wait()
         told, self._told = self._told, set()
         return told
 
@@ -148,24 +146,6 @@ class PostgresShares:
             await connection.execute(_ADD, names)
             rows = await connection.fetch(_LOOK, names)
         return [(lane, text, at) for lane, text, at in rows]
-
-    async def _listen(self) -> None:
-        """See to it that somebody listens."""
-        if self._ear is not None and not self._ear.is_closed():
-            return
-        with away():
-            ear = await asyncpg.connect(self._dsn, timeout=TIMEOUT, command_timeout=TIMEOUT, server_settings=SESSION)
-            try:
-                ear.add_termination_listener(lambda _: self._news.set())
-                await ear.add_listener(CHANNEL, self._hear)
-                self._ear = ear
-            finally:
-                if self._ear is not ear:
-                    ear.terminate()
-
-    def _hear(self, _: object, sender: int, channel: str, payload: str) -> None:
-        self._told.update(json.loads(payload))
-        self._news.set()
 
 
 @contextmanager
