@@ -2,6 +2,9 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from feedback.log import DeliveryLog
@@ -38,6 +41,29 @@ from worker.shares.postgres import PostgresShares
 from worker.shares.sqlite import SqliteShares
 
 
+class Adapter(Protocol):
+    """What stands behind a seam and has to be opened."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+A = TypeVar("A", bound=Adapter)
+F = TypeVar("F")
+S = TypeVar("S")
+
+
+@asynccontextmanager
+async def opened(adapter: A) -> AsyncIterator[A]:
+    """An adapter for as long as a command needs it."""
+    await adapter.open()
+    try:
+        yield adapter
+    finally:
+        await adapter.close()
+
+
 def job_queue(settings: Settings) -> JobQueue:
     url, prefix, worker = settings.broker.url.get_secret_value(), settings.broker.prefix, settings.worker
     if path := _file(url):
@@ -65,43 +91,35 @@ def delivery_log(settings: Settings, worker: str) -> DeliveryLog:
 
 
 def tracker(settings: Settings) -> Tracker:
-    url = settings.store.url.get_secret_value()
-    return SqliteTracker(path) if (path := _file(url)) else PostgresTracker(url)
+    return _stored(settings, SqliteTracker, PostgresTracker)
 
 
 def unknown_replies(settings: Settings) -> UnknownReplies:
-    url = settings.store.url.get_secret_value()
-    return SqliteUnknownReplies(path) if (path := _file(url)) else PostgresUnknownReplies(url)
+    return _stored(settings, SqliteUnknownReplies, PostgresUnknownReplies)
 
 
 def almanac(settings: Settings) -> Almanac:
-    url = settings.store.url.get_secret_value()
-    return SqliteAlmanac(path) if (path := _file(url)) else PostgresAlmanac(url)
+    return _stored(settings, SqliteAlmanac, PostgresAlmanac)
 
 
 def order_book(settings: Settings) -> OrderBook:
-    url = settings.store.url.get_secret_value()
-    return SqliteOrders(path) if (path := _file(url)) else PostgresOrders(url)
+    return _stored(settings, SqliteOrders, PostgresOrders)
 
 
 def policy_store(settings: Settings) -> PolicyStore:
-    url = settings.store.url.get_secret_value()
-    return SqlitePolicies(path) if (path := _file(url)) else PostgresPolicies(url)
+    return _stored(settings, SqlitePolicies, PostgresPolicies)
 
 
 def shares(settings: Settings) -> Shares:
-    url = settings.store.url.get_secret_value()
-    return SqliteShares(path) if (path := _file(url)) else PostgresShares(url)
+    return _stored(settings, SqliteShares, PostgresShares)
 
 
 def records(settings: Settings) -> Records:
-    url = settings.store.url.get_secret_value()
-    return SqliteRecords(path) if (path := _file(url)) else PostgresRecords(url)
+    return _stored(settings, SqliteRecords, PostgresRecords)
 
 
 def ramp_book(settings: Settings) -> RampBook:
-    url = settings.store.url.get_secret_value()
-    return SqliteRamps(path) if (path := _file(url)) else PostgresRamps(url)
+    return _stored(settings, SqliteRamps, PostgresRamps)
 
 
 def worker_name(settings: Settings) -> str:
@@ -118,6 +136,12 @@ def places(settings: Settings) -> dict[str, str]:
 def embedded(settings: Settings) -> bool:
     """Queue or store are files of one worker process."""
     return bool(_file(settings.broker.url.get_secret_value()) or _file(settings.store.url.get_secret_value()))
+
+
+def _stored(settings: Settings, in_file: Callable[[str], F], shared: Callable[[str], S]) -> F | S:
+    """The embedded store's adapter, or that of the store which many share."""
+    url = settings.store.url.get_secret_value()
+    return in_file(path) if (path := _file(url)) else shared(url)
 
 
 def _file(url: str) -> str | None:

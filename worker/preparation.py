@@ -15,8 +15,8 @@ from mta.signing.key import Key
 from mta.signing.keyring import NoKey
 from mta.signing.signer import Signer
 from worker.disposition import GiveUp
+from worker.durations import Durations
 from worker.job import SendJob
-from worker.metrics.durations import Durations
 
 _BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 3.0)
 

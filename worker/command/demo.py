@@ -176,12 +176,8 @@ async def _watch(tracker: Tracker) -> Figures | None:
 
 
 async def _broken(settings: Settings, tracker: Tracker) -> list[str]:
-    log = adapters.delivery_log(settings, "demo")
-    await log.open()
-    try:
+    async with adapters.opened(adapters.delivery_log(settings, "demo")) as log:
         return [f"{one.job_id}: {one.words}" async for one in reconcile(log, tracker, DELIVERY)]
-    finally:
-        await log.close()
 
 
 def _say(figures: Figures | None, broken: list[str], taken: int, seconds: float) -> int:

@@ -77,15 +77,13 @@ async def _reached(what: str, reach: Callable[[Settings], Awaitable[None]], sett
 
 
 async def _broker(settings: Settings) -> None:
-    publisher = adapters.job_publisher(settings)
-    await publisher.open()
-    await publisher.close()
+    async with adapters.opened(adapters.job_publisher(settings)):
+        pass
 
 
 async def _store(settings: Settings) -> None:
-    log = adapters.delivery_log(settings, adapters.worker_name(settings))
-    await log.open()
-    await log.close()
+    async with adapters.opened(adapters.delivery_log(settings, adapters.worker_name(settings))):
+        pass
 
 
 async def _weather(settings: Settings, now: float) -> Finding:

@@ -50,12 +50,8 @@ def job(settings: Settings, job_id: str, json: bool) -> int:
 
 
 async def _find(settings: Settings, job_id: str) -> State | None:
-    log = adapters.delivery_log(settings, adapters.worker_name(settings))
-    await log.open()
-    try:
+    async with adapters.opened(adapters.delivery_log(settings, adapters.worker_name(settings))) as log:
         return await log.find(job_id)
-    finally:
-        await log.close()
 
 
 def _orders(settings: Settings, site: str | None, domain: str, delivery_id: str = "") -> list[Order]:
@@ -140,12 +136,8 @@ def domain(settings: Settings, name: str, json: bool) -> int:
 async def _lanes(settings: Settings, route: Route, rule: Rule) -> list[dict[str, Any]]:
     """What the workers know of the site, for each egress source."""
     names = [str(Lane(source, route.site)) for pool in outside.pools(settings).values() for source in pool]
-    shares = adapters.shares(settings)
-    await shares.open()
-    try:
+    async with adapters.opened(adapters.shares(settings)) as shares:
         known, changes = await shares.known(names), await shares.changes(names, _CHANGES)
-    finally:
-        await shares.close()
     return [story.told(name, known[name], rule, changes, time.time()) for name in names if name in known]
 
 

@@ -6,8 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +25,6 @@ from mta.lane import Lane
 from mta.traffic.quantity import format_rate, parse_rate
 from worker import adapters, outside
 from worker.command.site import known_site
-from worker.orders import OrderBook
 from worker.orders.order import (
     Cancellation,
     Ending,
@@ -133,7 +131,7 @@ def listed(settings: Settings, history: bool, json: bool) -> int:
 async def concerning(settings: Settings, site: str | None, domain: str, delivery_id: str = "") -> list[Order]:
     """The orders in force that concern mail for a domain through any lane to its site, and a delivery. May raise
     `StoreAway`."""
-    async with _opened(settings) as book:
+    async with adapters.opened(adapters.order_book(settings)) as book:
         orders = await book.in_force(time.time())
     standing, now = Standing.of(orders), time.time()
     lanes = [Lane(source, site or domain) for pool in outside.pools(settings).values() for source in pool]
@@ -227,19 +225,9 @@ def _who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[OrderBook]:
-    book = adapters.order_book(settings)
-    await book.open()
-    try:
-        yield book
-    finally:
-        await book.close()
-
-
 def _given(settings: Settings, orders: Sequence[Order]) -> bool:
     async def give() -> None:
-        async with _opened(settings) as book:
+        async with adapters.opened(adapters.order_book(settings)) as book:
             await book.give(orders)
 
     try:
@@ -252,7 +240,7 @@ def _given(settings: Settings, orders: Sequence[Order]) -> bool:
 
 def _read(settings: Settings, history: bool) -> list[Order] | None:
     async def read() -> list[Order]:
-        async with _opened(settings) as book:
+        async with adapters.opened(adapters.order_book(settings)) as book:
             return await (book.history(_HISTORY) if history else book.in_force(time.time()))
 
     try:
@@ -263,12 +251,8 @@ def _read(settings: Settings, history: bool) -> list[Order] | None:
 
 
 async def _tally(settings: Settings, delivery_id: str) -> Tally | None:
-    log = adapters.delivery_log(settings, adapters.worker_name(settings))
-    await log.open()
-    try:
+    async with adapters.opened(adapters.delivery_log(settings, adapters.worker_name(settings))) as log:
         return next(iter(await log.tally(delivery_id)), None)
-    finally:
-        await log.close()
 
 
 def _say(json: bool, told: Any, words: str) -> int:

@@ -31,14 +31,9 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
 
 async def _compare(settings: Settings, delivery: str | None) -> tuple[list[Tally], list[Discrepancy]]:
     log, tracker = adapters.delivery_log(settings, adapters.worker_name(settings)), adapters.tracker(settings)
-    await log.open()
-    await tracker.open()
-    try:
+    async with adapters.opened(log), adapters.opened(tracker):
         broken = [discrepancy async for discrepancy in reconcile(log, tracker, delivery)]
         return await log.tally(delivery), broken
-    finally:
-        await tracker.close()
-        await log.close()
 
 
 def _show(tallies: list[Tally], broken: list[Discrepancy]) -> None:

@@ -29,9 +29,5 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
 
 
 async def _figures(settings: Settings, delivery: str | None) -> list[Figures]:
-    tracker = adapters.tracker(settings)
-    await tracker.open()
-    try:
+    async with adapters.opened(adapters.tracker(settings)) as tracker:
         return await tracker.report(delivery)
-    finally:
-        await tracker.close()

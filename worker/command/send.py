@@ -154,14 +154,10 @@ def _show(prepared: Prepared) -> None:
 
 async def enqueue(settings: Settings, prepared: Prepared) -> int:
     """Publish all jobs; answers how many."""
-    publisher = adapters.job_publisher(settings)
     total = sum(wave.count for wave in prepared.waves)
     made = jobs(prepared.delivery, prepared.recipients, prepared.template, prepared.waves)
-    await publisher.open()
-    try:
+    async with adapters.opened(adapters.job_publisher(settings)) as publisher:
         with progress("enqueueing", total) as bar:
             async for step in publish(made, publisher, total=total):
                 bar(step.published)
-    finally:
-        await publisher.close()
     return total

@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,7 +13,6 @@ from rich.text import Text
 from feedback.qualifier import Qualifier
 from feedback.qualifier.unknown import Decision, Key, Ledger, Unknown, listed
 from feedback.store import StoreAway
-from feedback.unknown import UnknownReplies
 from feedback.unknown.row import id_of
 from mta.attempt import Phase, Refused
 from mta.reply import Reply
@@ -45,23 +43,13 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
 async def _decide(settings: Settings, decisions: Sequence[tuple[str, Decision]]) -> tuple[list[str], Ledger]:
     """The names that no kind has, and the ledger afterwards."""
     missing = []
-    async with _opened(settings) as replies:
+    async with adapters.opened(adapters.unknown_replies(settings)) as replies:
         ledger = await replies.kept()
         for name, decision in decisions:
             ids = [id_of(key) for key in ledger if name.lower() in (id_of(key), key.canonical)]
             if not await replies.decide(ids, decision):
                 missing.append(name)
         return missing, await replies.kept() if decisions else ledger
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[UnknownReplies]:
-    replies = adapters.unknown_replies(settings)
-    await replies.open()
-    try:
-        yield replies
-    finally:
-        await replies.close()
 
 
 def settled(qualifier: Qualifier, key: Key, kind: Unknown) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused
-from worker.metrics.durations import Durations
+from worker.durations import Durations
 
 Watch = Callable[[Attempt, str, float], None]
 

@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 
 from mta.traffic.signal import Kind
 from worker.delivery import Delivery
+from worker.durations import Durations
 from worker.intake import Intake
 from worker.metrics.attempts import Attempts
-from worker.metrics.durations import Durations
 from worker.metrics.health import Health
 from worker.settlement import OUTCOMES
 from worker.shares.refresher import Refresher

@@ -22,7 +22,7 @@ from mta.traffic.paced import Paced
 from mta.traffic.part import Part
 from mta.traffic.rule import Rule
 from mta.traffic.shares import Ask, Grant
-from worker.metrics.durations import Durations
+from worker.durations import Durations
 from worker.shares.clock import StoreClock
 
 _log = structlog.get_logger("worker.shares")

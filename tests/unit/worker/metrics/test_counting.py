@@ -4,7 +4,7 @@ from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Refus
 from mta.reply import Reply
 from worker.command.worker import environments
 from worker.metrics.attempts import Attempts
-from worker.metrics.durations import Durations
+from worker.durations import Durations
 
 PATH = Path(site="big")
 
