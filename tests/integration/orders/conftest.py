@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import FakeOrders
+from worker.adapters import opened
 from worker.orders import OrderBook
 from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
@@ -27,16 +28,12 @@ def reach(request: pytest.FixtureRequest, tmp_path: Path) -> Reach:
 
 @pytest.fixture
 async def book(reach: Reach) -> AsyncIterator[OrderBook]:
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
+    async with opened(reach()) as made:
+        yield made
 
 
 @pytest.fixture
 async def others(reach: Reach, book: OrderBook) -> AsyncIterator[OrderBook]:
     """The same book in the hands of another process."""
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
+    async with opened(reach()) as made:
+        yield made

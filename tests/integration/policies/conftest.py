@@ -1,35 +1,22 @@
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from mta.routing.book import PolicyStore
+from tests.services.places import Place
+from worker.adapters import opened
 from worker.policies.postgres import PostgresPolicies
 from worker.policies.sqlite import SqlitePolicies
 
-Reach = Callable[[], PolicyStore]
 
-
-@pytest.fixture(params=["postgres", "sqlite"])
-def reach(request: pytest.FixtureRequest, tmp_path: Path) -> Reach:
-    """Another process's way to the same policies, or the next one's."""
-    if request.param == "postgres":
-        url = str(request.getfixturevalue("database_url"))
-        return lambda: PostgresPolicies(url)
-    return lambda: SqlitePolicies(tmp_path / "store.db")
+@pytest.fixture
+async def policies(place: Place) -> AsyncIterator[PolicyStore]:
+    async with opened(place.reach(PostgresPolicies, SqlitePolicies)) as made:
+        yield made
 
 
 @pytest.fixture
-async def policies(reach: Reach) -> AsyncIterator[PolicyStore]:
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def others(reach: Reach, policies: PolicyStore) -> AsyncIterator[PolicyStore]:
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
+async def others(place: Place, policies: PolicyStore) -> AsyncIterator[PolicyStore]:
+    """The same policies in the hands of another process, or of the next one."""
+    async with opened(place.reach(PostgresPolicies, SqlitePolicies)) as made:
+        yield made

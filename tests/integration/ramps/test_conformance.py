@@ -1,44 +1,32 @@
 """Every promise of the `RampBook` seam, against both adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from feedback.store import StoreAway
 from mta.traffic.ramp import Ramp
+from tests.services.places import Place
+from worker.adapters import opened
 from worker.ramps import Count, RampBook
 from worker.ramps.postgres import PostgresRamps
 from worker.ramps.sqlite import SqliteRamps
 
 LANE = "default/192.0.2.1>example.net"
-Reach = Callable[[], RampBook]
-
-
-@pytest.fixture(params=["postgres", "sqlite"])
-def reach(request: pytest.FixtureRequest, tmp_path: Path) -> Reach:
-    if request.param == "postgres":
-        url = str(request.getfixturevalue("database_url"))
-        return lambda: PostgresRamps(url)
-    return lambda: SqliteRamps(tmp_path / "store.db")
 
 
 @pytest.fixture
-async def book(reach: Reach) -> AsyncIterator[RampBook]:
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
+async def book(place: Place) -> AsyncIterator[RampBook]:
+    async with opened(place.reach(PostgresRamps, SqliteRamps)) as made:
+        yield made
 
 
 @pytest.fixture
-async def others(reach: Reach, book: RampBook) -> AsyncIterator[RampBook]:
+async def others(place: Place, book: RampBook) -> AsyncIterator[RampBook]:
     """The same book in the hands of another process."""
-    made = reach()
-    await made.open()
-    yield made
-    await made.close()
+    async with opened(place.reach(PostgresRamps, SqliteRamps)) as made:
+        yield made
 
 
 async def test_what_several_workers_send_adds_up(book: RampBook, others: RampBook) -> None:

@@ -1,36 +1,22 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from feedback.unknown import UnknownReplies
 from feedback.unknown.postgres import PostgresUnknownReplies
 from feedback.unknown.sqlite import SqliteUnknownReplies
-
-
-@pytest.fixture(params=["postgres", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
-    if request.param == "postgres":
-        return str(request.getfixturevalue("database_url"))
-    return tmp_path / "store.db"
-
-
-def reach(store: str | Path) -> UnknownReplies:
-    return PostgresUnknownReplies(store) if isinstance(store, str) else SqliteUnknownReplies(store)
+from tests.services.places import Place
+from worker.adapters import opened
 
 
 @pytest.fixture
-async def replies(store: str | Path) -> AsyncIterator[UnknownReplies]:
-    made = reach(store)
-    await made.open()
-    yield made
-    await made.close()
+async def replies(place: Place) -> AsyncIterator[UnknownReplies]:
+    async with opened(place.reach(PostgresUnknownReplies, SqliteUnknownReplies)) as made:
+        yield made
 
 
 @pytest.fixture
-async def others(store: str | Path, replies: UnknownReplies) -> AsyncIterator[UnknownReplies]:
+async def others(place: Place, replies: UnknownReplies) -> AsyncIterator[UnknownReplies]:
     """The same ledger in the hands of another process, or of the next one."""
-    made = reach(store)
-    await made.open()
-    yield made
-    await made.close()
+    async with opened(place.reach(PostgresUnknownReplies, SqliteUnknownReplies)) as made:
+        yield made

@@ -3,8 +3,8 @@
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Path, Phase, Refused, Trouble
 from mta.reply import Reply
 from worker.command.worker import environments
-from worker.metrics.attempts import Attempts
 from worker.durations import Durations
+from worker.metrics.attempts import Attempts
 
 PATH = Path(site="big")
 

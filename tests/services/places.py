@@ -1,0 +1,26 @@
+"""Where an adapter keeps things: each test that asks for a place runs once on PostgreSQL and once in a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+F = TypeVar("F")
+S = TypeVar("S")
+
+
+class Place:
+    """One store, empty; `PostgresUnknownReplies`-like adapters take its URL, the others its path."""
+
+    def __init__(self, where: str | Path) -> None:
+        self._where = where
+
+    def reach(self, shared: Callable[[str], S], in_file: Callable[[Path], F]) -> S | F:
+        """A process's way there: another adapter each time."""
+        return shared(self._where) if isinstance(self._where, str) else in_file(self._where)
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(str(request.getfixturevalue("database_url")) if request.param == "postgres" else tmp_path / "store.db")
