@@ -115,9 +115,8 @@ def build(settings: Settings) -> Plant:
     seams = outside.build(settings, reading, intents(log), rng, ledger)
     pacing = Refresher(adapters.shares(settings), name, seams.relay)
     ramps = RampGate(pacing.gate, adapters.ramp_book(settings), time.time)
-    seams = replace(seams, gate=ramps, usable=ramps.usable)
     attempts = Attempts(seams.watch)
-    seams = replace(seams, watch=attempts.watch)
+    seams = replace(seams, gate=ramps, usable=ramps.usable, watch=attempts.watch)
     preparation = outside.preparation(settings)
     retry = settings.retry
     backoff = Backoff(first=retry.first, factor=retry.factor, longest=retry.max, jitter=retry.jitter)

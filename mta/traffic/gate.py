@@ -252,10 +252,6 @@ class LaneGate:
         return line
 
 
-StaticGate = LaneGate
-"""By the rules alone: a lane gate whose guides are restraints."""
-
-
 def _due(line: _Line, force: Rule, now: float) -> float | None:
     due = line.turns.due(force, now)
     return None if due is None else max(due, line.guide.not_before)

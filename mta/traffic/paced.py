@@ -1,16 +1,16 @@
 """A lane's guide that finds the site's own limits: the worker's part of the lane, kept in step with its account."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
 
 from mta.attempt import Attempt, Refused
 from mta.lane import Lane
-from mta.traffic.pace import SEARCH_ROUND, Change, search_round
+from mta.traffic.pace import SEARCH_ROUND, search_round
 from mta.traffic.part import Begun, Part
 from mta.traffic.restraint import Restraint
 from mta.traffic.rule import Rule
-from mta.traffic.shares import HURRY, LEASE, REFRESH, Ask, Grant, Ledger, Report
+from mta.traffic.shares import HURRY, LEASE, REFRESH, Ask, Grant, Report
 from mta.traffic.signal import Kind, Limit, Signal, by_reaction
 from mta.traffic.tally import Stop
 
@@ -189,17 +189,3 @@ class Paced:
     def _ask(self, now: float) -> None:
         self.asked_at, self.urgent, self.pending = now, False, True
         self.refresh(self)
-
-
-def locally(
-    ledger: Ledger, worker: str, clock: Callable[[], float], record: Callable[[Lane, Sequence[Change]], None]
-) -> Callable[[Lane, Rule], Paced]:
-    """Guides for the only worker there is: accounts in its memory, asked at once. `record` is told every change."""
-
-    def refresh(guide: Paced) -> None:
-        grant = ledger.refresh(guide.ask(), clock())
-        if grant.changes:
-            record(guide.lane, grant.changes)
-        guide.adopt(grant, clock() - guide._offset)
-
-    return lambda lane, rule: Paced(lane, Part(rule), worker, clock, refresh)

@@ -60,7 +60,7 @@ FAULTS = (
     Fault("worker killed before the claim", _killed_at(lambda s: f"{s.log('claim')}/before/1/kill"), _BOTH),
     Fault("worker killed after the claim", _killed_at(lambda s: f"{s.log('claim')}/after/1/kill"), _BOTH, quick=("embedded",)),
     Fault("worker killed after routing", _killed_at(lambda _: "mta.routing.routing:Routing.route/after/20/kill")),
-    Fault("worker killed before the permit", _killed_at(lambda _: "mta.traffic.gate:StaticGate.ask/before/10/kill")),
+    Fault("worker killed before the permit", _killed_at(lambda _: "mta.traffic.gate:LaneGate.ask/before/10/kill")),
     Fault("worker killed while signing", _killed_at(lambda _: "mta.signing.signer:Signer.sign/before/20/kill")),
     Fault("worker killed before the intent", _killed_at(lambda s: f"{s.log('intend')}/before/2/kill"), _BOTH),
     Fault("worker killed after the intent", _killed_at(lambda s: f"{s.log('intend')}/after/2/kill"), _BOTH, quick=("rabbitmq",)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mta.attempt import Phase
 from mta.lane import Lane, Source
-from mta.traffic.gate import StaticGate
+from mta.traffic.gate import LaneGate
 from mta.traffic.permit import Gate, Held, Permit
 from mta.traffic.rule import Reaction, Rule
 from tests.unit.mta.traffic.site import LANE, RULE, delivered, refused
@@ -15,8 +15,8 @@ OTHER = Lane(Source(pool="default", helo="mta1.example.com"), "example.org")
 EPOCH = 1_700_000_000.0
 
 
-def gate() -> StaticGate:
-    return StaticGate(clock=lambda: EPOCH + asyncio.get_running_loop().time())
+def gate() -> LaneGate:
+    return LaneGate(clock=lambda: EPOCH + asyncio.get_running_loop().time())
 
 
 async def ask(

@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from mta.attempt import Attempt, Broken, Delivered, Path, Phase, Refused, Trouble
+from mta.traffic.dial import Dial
 from mta.traffic.gate import LaneGate
-from mta.traffic.pace import Change
-from mta.traffic.paced import locally
+from mta.traffic.pace import Change, Pace
+from mta.traffic.paced import Paced
+from mta.traffic.part import Part
 from mta.traffic.permit import Held, Permit
 from mta.traffic.rule import Reaction, Rule
-from mta.traffic.shares import Ledger
+from mta.traffic.shares import Lease, Ledger
+from mta.traffic.signal import Kind, Limit, Signal
 from tests.unit.mta.traffic.site import LANE, delivered, refused
 from tests.virtual import virtual
 from worker.simulation.scenario import SiteEntry
@@ -39,8 +42,13 @@ class Wave:
     def __post_init__(self) -> None:
         self.ledger = Ledger()
         clock = lambda: EPOCH + now()  # noqa: E731
-        guide = locally(self.ledger, "one", clock, lambda lane, changes: self.changes.extend(changes))
-        self.gate = LaneGate(clock, guide)
+
+        def refresh(guide: Paced) -> None:  # the account is at hand, and is asked at once
+            grant = self.ledger.refresh(guide.ask(), clock())
+            self.changes += grant.changes
+            guide.adopt(grant, now())
+
+        self.gate = LaneGate(clock, lambda lane, rule: Paced(lane, Part(rule), "one", clock, refresh))
 
     async def send(self, jobs: int, window: int) -> float:
         """Seconds until all are settled; at most `window` jobs are in hand."""
@@ -159,3 +167,12 @@ async def test_the_permit_carries_what_is_in_force() -> None:
     assert isinstance(permit, Permit)
     assert permit.rule.connections == 2
     assert permit.rule.messages_per_connection == RULE.messages_per_connection
+
+
+def test_a_refused_connection_is_weighed_against_those_that_were_let_in_whatever_its_turn_knew() -> None:
+    part = Part(RULE)
+    part.adopt(Pace(window=Dial(value=4.0)), Lease(4, 100.0, until=10.0, wants=9))
+    guide = Paced(LANE, part, "one", lambda: 0.0, lambda _: None, connections=lambda: 3)
+    crowded = refused(421, "4.7.0 Too many connections")
+    guide.settled(guide.begun(1, 0.0), crowded, Signal(Kind.SLOW_DOWN, Limit.CONNECTIONS), 1.0, 0.0)
+    assert part.window == 3
