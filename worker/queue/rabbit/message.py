@@ -9,7 +9,6 @@ from aiormq import spec
 
 GENERATION = "x-generation"
 REST = "x-rest"  # seconds still to wait after this way down the ladder
-PROBE = "x-probe"
 REASON = "x-reason"
 _WAIT = "wait-"  # a headers exchange does not look at names that begin with x-
 

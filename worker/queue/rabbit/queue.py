@@ -13,7 +13,6 @@ from worker.queue.rabbit.ladder import LONGEST, rungs
 from worker.queue.rabbit.link import Link, Wire
 from worker.queue.rabbit.message import (
     GENERATION,
-    PROBE,
     REST,
     is_transactional,
     parked_properties,
@@ -24,6 +23,7 @@ from worker.queue.rabbit.message import (
 )
 from worker.queue.rabbit.names import Names, held_key
 from worker.queue.rabbit.outlet import Outlet
+from worker.queue.rabbit.probe import PROBE
 from worker.queue.rabbit.sites import Sites
 from worker.queue.rabbit.tap import Delivery
 from worker.queue.rabbit.topology import declare

@@ -10,17 +10,16 @@ import time
 from contextlib import suppress
 
 import structlog
-from aiormq import spec
 
 from mta.lane import Lane
 from worker.queue import QueueAway
 from worker.queue.census import Census
 from worker.queue.portion import Portion
 from worker.queue.rabbit import line as queues
+from worker.queue.rabbit import probe
 from worker.queue.rabbit.intake import Intake, Wanted, queue_of
 from worker.queue.rabbit.line import Line
 from worker.queue.rabbit.link import Wire, away, is_cancelled
-from worker.queue.rabbit.message import PROBE
 from worker.queue.rabbit.names import Names
 from worker.queue.rabbit.register import Register
 from worker.queue.rabbit.tap import Delivery
@@ -36,7 +35,6 @@ ENTERING = 20
 BARE = 3600.0
 """Seconds for which a site's queues must have been empty, and nobody consuming them, before they are deleted: no message of
 theirs can be in anybody's hands then, since the broker takes back what is held for half an hour."""
-SETTLING = 1.0  # seconds from a quorum queue's declaration until it can be trusted; see `topology`
 
 _TICK = 0.25
 _LOOK, _REREAD, _RETIRE = 2.0, 60.0, 10.0  # seconds between two looks
@@ -237,20 +235,15 @@ class Sites:
             if line.lost:
                 await line.attach(wire)
                 self._bell.set()
-            await self._pause(SETTLING)
+            await self._pause(probe.SETTLING)
             await self._probe(wire, (line.fresh.queue, line.held.queue))
             line.trusted = not line.lost
             _log.info("site_queues", site=site)
 
-    async def _probe(self, wire: Wire, names: tuple[str, ...]) -> None:
-        """Send a message through each queue; whoever meets it drops it."""
-        properties = spec.Basic.Properties(delivery_mode=2, headers={PROBE: True})
+    async def _probe(self, wire: Wire, queues: tuple[str, ...]) -> None:
         with away():
             channel = await wire.channel()
-            for queue in names:
-                await channel.basic_publish(
-                    b"", routing_key=queue, properties=properties, mandatory=True, timeout=_RETIRE
-                )
+            await probe.send(channel, queues, timeout=_RETIRE)
             await channel.close()
 
     async def _tend(self, _: Wire, now: float) -> None:
@@ -300,7 +293,7 @@ class Sites:
     async def _remove(self, wire: Wire, line: Line) -> None:
         async with self._register.page(wire) as page:
             await queues.divert(wire, self._names, line.site)
-            await self._pause(SETTLING)
+            await self._pause(probe.SETTLING)
             if self._halt.is_set() or any(await queues.waiting(wire, self._names, line.site)):
                 with away():
                     await queues.declare(wire, self._names, line.site)

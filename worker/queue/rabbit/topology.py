@@ -7,19 +7,17 @@ alone, because campaign services and trackers declare them too.
 import asyncio
 from typing import Any
 
-from aiormq import spec
 from aiormq.channel import Channel
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
+from worker.queue.rabbit import probe
 from worker.queue.rabbit.ladder import RUNGS
 from worker.queue.rabbit.link import Wire
-from worker.queue.rabbit.message import PROBE, wait
+from worker.queue.rabbit.message import wait
 from worker.queue.rabbit.names import Names
 
 # RabbitMQ 4.x drops a message on its 21st delivery unless told otherwise, and each lost connection is a delivery.
 _UNLIMITED = 1_000_000_000
-# A quorum queue whose broker is killed within its first second may never find its leader again.
-_SETTLING = 1.0
 
 
 async def declare(wire: Wire, names: Names) -> None:
@@ -29,7 +27,7 @@ async def declare(wire: Wire, names: Names) -> None:
     await asyncio.gather(*(_declare_queues(wire, names, part) for part in range(4)))
     await _bind(channel, names)
     if not await _exists(wire, names.settled):
-        await asyncio.sleep(_SETTLING)
+        await asyncio.sleep(probe.SETTLING)
         await _probe(wire, [names.bulk, names.transactional, *map(names.wait, range(RUNGS))])
         await channel.exchange_declare(names.settled, exchange_type="fanout", durable=True, internal=True)
     await channel.close()
@@ -120,11 +118,9 @@ async def _exists(wire: Wire, exchange: str) -> bool:
 async def _probe(wire: Wire, queues: list[str]) -> None:
     """Send a message through every queue, and fetch it unless another worker has."""
     channel = await wire.channel()
-    for queue in queues:
-        properties = spec.Basic.Properties(delivery_mode=2, headers={PROBE: True})
-        await channel.basic_publish(b"", routing_key=queue, properties=properties, mandatory=True)
+    await probe.send(channel, queues)
     for queue in queues:
         fetched = await channel.basic_get(queue)
-        if PROBE in (fetched.header.properties.headers or {}) and fetched.delivery_tag is not None:
+        if probe.PROBE in (fetched.header.properties.headers or {}) and fetched.delivery_tag is not None:
             await channel.basic_ack(fetched.delivery_tag)
     await channel.close()  # whatever else was fetched goes back
