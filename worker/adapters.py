@@ -4,12 +4,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from feedback.log import DeliveryLog
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
+from feedback.store.postgres import Postgres
 from feedback.stream import FeedbackStream
 from feedback.tracker import Tracker
 from feedback.tracker.postgres import PostgresTracker
@@ -87,7 +89,7 @@ def delivery_log(settings: Settings, worker: str) -> DeliveryLog:
     url = settings.store.url.get_secret_value()
     if path := _file(url):
         return SqliteLog(path, worker=worker)
-    return PostgresLog(url, worker=worker, lease=settings.worker.lease)
+    return PostgresLog(_postgres(url), worker=worker, lease=settings.worker.lease)
 
 
 def tracker(settings: Settings) -> Tracker:
@@ -138,10 +140,16 @@ def embedded(settings: Settings) -> bool:
     return bool(_file(settings.broker.url.get_secret_value()) or _file(settings.store.url.get_secret_value()))
 
 
-def _stored(settings: Settings, in_file: Callable[[str], F], shared: Callable[[str], S]) -> F | S:
+def _stored(settings: Settings, in_file: Callable[[str], F], shared: Callable[[Postgres], S]) -> F | S:
     """The embedded store's adapter, or that of the store which many share."""
     url = settings.store.url.get_secret_value()
-    return in_file(path) if (path := _file(url)) else shared(url)
+    return in_file(path) if (path := _file(url)) else shared(_postgres(url))
+
+
+@cache
+def _postgres(url: str) -> Postgres:
+    """The one pool of this process, whatever adapters stand on it."""
+    return Postgres(url)
 
 
 def _file(url: str) -> str | None:

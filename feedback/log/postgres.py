@@ -25,15 +25,14 @@ class PostgresLog:
     """`DeliveryLog` on PostgreSQL. Each instance is a worker process of its own to the others.
 
     Args:
-        dsn: where the database is.
+        store: shared with the process's other adapters.
         worker: the process's name, for whoever looks at `mta.worker`.
         lease: seconds after its last beat, by the database's clock, from which others may take its claims over. With 0
             it never beats.
-        connections: at most so many.
     """
 
-    def __init__(self, dsn: str, *, worker: str, lease: float = 10.0, connections: int = 4) -> None:
-        self._store = Postgres(dsn, connections)
+    def __init__(self, store: Postgres, *, worker: str, lease: float = 10.0) -> None:
+        self._store = store
         self._id = str(uuid.uuid4())
         self._worker = worker
         self._lease = lease
@@ -41,8 +40,7 @@ class PostgresLog:
         self._hand = Hand()
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
         async with self._store.connection() as connection:
             await connection.execute(sql.BURY)
         await self._beat()
@@ -58,7 +56,7 @@ class PostgresLog:
         with suppress(LogAway):  # then the lease runs out
             async with self._store.connection() as connection:
                 await connection.execute(sql.SIGN_OFF, self._id)
-        await self._store.close()
+        await self._store.close(self)
         self._hand = Hand()
 
     async def claim(self, candidates: Sequence[Candidate], now: float) -> list[Claim]:

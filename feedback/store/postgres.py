@@ -1,7 +1,7 @@
-"""PostgreSQL for the log and the tracker: a small pool that reconnects by itself, migrations, one word for being away."""
+"""PostgreSQL for every adapter of a process: one pool that reconnects by itself, migrations, one word for being away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -58,32 +58,38 @@ def away() -> Iterator[None]:
 
 
 class Postgres:
-    """A pool of a few connections. Every method raises `StoreAway` when the server is not to be had."""
+    """One pool of connections for all adapters of a process. Every method raises `StoreAway` when the server is not to be had.
 
-    def __init__(self, dsn: str, size: int = 4) -> None:
-        self._dsn = dsn
+    Args:
+        dsn: where the database is.
+        size: connections at most; they are made when they are needed, and given up when they are not.
+    """
+
+    def __init__(self, dsn: str, size: int = 8) -> None:
+        self.dsn = dsn
         self._size = size
         self._pool: asyncpg.Pool | None = None
+        self._users: set[object] = set()
+        self._current: set[str] = set()
+        self._opening = asyncio.Lock()
 
-    async def open(self) -> None:
-        """Connect; a second call after a failed one is fine."""
-        if self._pool is None:
-            with away():
-                self._pool = await asyncpg.create_pool(
-                    self._dsn,
-                    min_size=1,
-                    max_size=self._size,
-                    command_timeout=TIMEOUT,
-                    timeout=TIMEOUT,
-                    server_settings=SESSION,
-                    reset=_as_it_is,
-                )
+    async def open(self, user: object, schemas: Mapping[str, Path]) -> None:
+        """Connect, if nobody has yet, and bring these schemas up to date; a second call after a failed one is fine."""
+        async with self._opening:
+            self._users.add(user)
+            await self._connect()
+            for schema, folder in schemas.items():
+                if schema not in self._current:
+                    await self._migrate(schema, folder)
+                    self._current.add(schema)
 
-    async def close(self) -> None:
-        """Close all connections, waiting a moment for statements under way."""
-        pool, self._pool = self._pool, None
-        if pool is None:
+    async def close(self, user: object) -> None:
+        """When the last user is gone close all connections, waiting a moment for statements under way."""
+        self._users.discard(user)
+        if self._users or self._pool is None:
             return
+        pool, self._pool = self._pool, None
+        self._current.clear()
         try:
             await asyncio.wait_for(pool.close(), 2.0)
         except AWAY:
@@ -104,7 +110,20 @@ class Postgres:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
-    async def migrate(self, schema: str, folder: Path) -> None:
+    async def _connect(self) -> None:
+        if self._pool is None:
+            with away():
+                self._pool = await asyncpg.create_pool(
+                    self.dsn,
+                    min_size=1,
+                    max_size=self._size,
+                    command_timeout=TIMEOUT,
+                    timeout=TIMEOUT,
+                    server_settings=SESSION,
+                    reset=_as_it_is,
+                )
+
+    async def _migrate(self, schema: str, folder: Path) -> None:
         """Bring a schema up to date, one process at a time."""
         wanted = migrations(folder)
         async with self.transaction() as connection:

@@ -26,15 +26,14 @@ LONG = 600.0
 class PostgresTracker:
     """`Tracker` on PostgreSQL. Several may run; they apply their batches one after the other."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=3)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("tracker", MIGRATIONS)
+        await self._store.open(self, {"tracker": MIGRATIONS})
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def apply(self, events: Sequence[Event]) -> None:
         sorted_out = batch(events)

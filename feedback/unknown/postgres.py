@@ -30,15 +30,14 @@ _DECIDE = "UPDATE mta.unknown_reply SET decision = $2 WHERE id = ANY ($1::text[]
 class PostgresUnknownReplies:
     """`UnknownReplies` for many worker processes."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=1)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def add(self, ledger: Ledger) -> None:
         if not ledger:

@@ -30,18 +30,17 @@ _FORGET = "DELETE FROM mta.weather WHERE at < extract(epoch FROM now()) - $1::fl
 class PostgresAlmanac:
     """`Almanac` for many worker processes."""
 
-    def __init__(self, dsn: str, breaker: Breaker | None = None) -> None:
-        self._store = Postgres(dsn, size=1)
+    def __init__(self, store: Postgres, breaker: Breaker | None = None) -> None:
+        self._store = store
         self._breaker = breaker or Breaker()
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
         async with self._store.connection() as connection:
             await connection.execute(_FORGET, FORGET)
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def exchange(self, counts: Mapping[str, Counts], now: float) -> dict[str, Weather]:
         counts = {storable(site): new for site, new in counts.items()}

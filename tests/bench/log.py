@@ -25,6 +25,7 @@ from feedback.event import PathPart, SmtpPart, TlsPart, decode, encode, join
 from feedback.log import Candidate, DeliveryLog, Face, Outcome
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
+from feedback.store.postgres import Postgres
 from feedback.tracker import Tracker
 from feedback.tracker.postgres import PostgresTracker
 from feedback.tracker.sqlite import SqliteTracker
@@ -54,9 +55,9 @@ async def main(count: int) -> list[Row]:
     rows: list[Row] = []
     with PostgresServer(durable=True, settings={"shared_buffers": "256MB"}) as server:
         for batch in BATCHES:
-            log = PostgresLog(server.url, worker="bench")
+            log = PostgresLog(Postgres(server.url), worker="bench")
             rows.append(await log_row(f"log on PostgreSQL, {AT_ONCE} at once", log, batch, count, server.pid))
-        tracker = PostgresTracker(server.url)
+        tracker = PostgresTracker(Postgres(server.url))
         rows += [await tracker_row("tracker on PostgreSQL", tracker, count, server.pid)]
     with tempfile.TemporaryDirectory() as folder:
         rows.append(await log_row("log on SQLite", SqliteLog(Path(folder) / "log.db"), 200, count // 4, None))

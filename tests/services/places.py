@@ -6,19 +6,21 @@ from typing import TypeVar
 
 import pytest
 
+from feedback.store.postgres import Postgres
+
 F = TypeVar("F")
 S = TypeVar("S")
 
 
 class Place:
-    """One store, empty; `PostgresUnknownReplies`-like adapters take its URL, the others its path."""
+    """One store, empty; `PostgresUnknownReplies`-like adapters stand on a pool of its own, the others take its path."""
 
     def __init__(self, where: str | Path) -> None:
         self._where = where
 
-    def reach(self, shared: Callable[[str], S], in_file: Callable[[Path], F]) -> S | F:
+    def reach(self, shared: Callable[[Postgres], S], in_file: Callable[[Path], F]) -> S | F:
         """A process's way there: another adapter each time."""
-        return shared(self._where) if isinstance(self._where, str) else in_file(self._where)
+        return shared(Postgres(self._where)) if isinstance(self._where, str) else in_file(self._where)
 
 
 @pytest.fixture(params=["postgres", "sqlite"])

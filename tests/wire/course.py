@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+from feedback.store.postgres import Postgres
 from mta.traffic.memory import decode
 from tests.acceptance.installation import COMMAND, Installation
 from tests.wire.proof import Event, Proof, Version, prove, read_events
@@ -163,7 +164,7 @@ def asked(url: str, statement: str) -> Sequence[Any]:
 
 
 async def _prepared(url: str) -> None:
-    shares = PostgresShares(url)
+    shares = PostgresShares(Postgres(url))
     await shares.open()
     await shares.close()
     connection = await asyncpg.connect(url)

@@ -36,17 +36,16 @@ _HISTORY = f"SELECT {COLUMNS} FROM mta.operator_order ORDER BY id DESC LIMIT $1"
 class PostgresOrders:
     """`OrderBook` for many worker processes. It listens from the first `heard` on, on a connection of its own."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=1)
-        self._ear = Ear(dsn, CHANNEL)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
+        self._ear = Ear(store.dsn, CHANNEL)
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
 
     async def close(self) -> None:
         self._ear.close()
-        await self._store.close()
+        await self._store.close(self)
 
     async def give(self, orders: Sequence[Order]) -> None:
         async with self._store.transaction() as connection:

@@ -26,15 +26,14 @@ _KEPT = f"SELECT {COLUMNS} FROM mta.sts_policy WHERE until > $1 ORDER BY until D
 class PostgresPolicies:
     """`PolicyStore` for many worker processes."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=1)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def kept(self, now: float, most: int) -> Sequence[Kept]:
         async with self._store.connection() as connection:

@@ -26,15 +26,14 @@ _KNOWN = "SELECT lane, ramp FROM mta.ramp WHERE lane = ANY ($1::text[]) AND ramp
 class PostgresRamps:
     """`RampBook`."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=1)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
 
     async def open(self) -> None:
-        await self._store.open()
-        await self._store.migrate("mta", MIGRATIONS)
+        await self._store.open(self, {"mta": MIGRATIONS})
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def add(self, counts: Mapping[str, Count], date: int) -> dict[str, Ramp]:
         async with self._store.transaction() as connection:

@@ -72,20 +72,19 @@ _TIDY_LANES = "DELETE FROM mta.lane WHERE refreshed_at < clock_timestamp() - mak
 class PostgresShares:
     """`Shares` for many worker processes; `slowed` listens on a connection of its own."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=1)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
         self._seen: set[str] = set()
         self._told: set[str] = set()
-        self._ear = Ear(dsn, CHANNEL, lambda payload: self._told.update(json.loads(payload)))
+        self._ear = Ear(store.dsn, CHANNEL, lambda payload: self._told.update(json.loads(payload)))
 
     async def open(self) -> None:
         with _shares_away():
-            await self._store.open()
-            await self._store.migrate("mta", MIGRATIONS)
+            await self._store.open(self, {"mta": MIGRATIONS})
 
     async def close(self) -> None:
         self._ear.close()
-        await self._store.close()
+        await self._store.close(self)
 
     async def refresh(self, asks: Sequence[Ask]) -> Answers:
         asks = storable_names(asks)

@@ -8,6 +8,7 @@ from time import monotonic
 from feedback.log import Candidate, DeliveryLog, Face, Outcome
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
+from feedback.store.postgres import Postgres
 from tests.world.store import Store as Model
 from tests.world.store import StoreLog
 
@@ -31,7 +32,7 @@ class PostgresStore:
         """It never beat."""
 
     async def _open(self, lease: float) -> DeliveryLog:
-        log = PostgresLog(self.dsn, worker=f"w{len(self.opened)}", lease=lease, connections=2)
+        log = PostgresLog(Postgres(self.dsn, size=2), worker=f"w{len(self.opened)}", lease=lease)
         self.opened.append(log)
         await log.open()
         return log

@@ -12,13 +12,14 @@ import pytest
 from feedback.log import Elsewhere, Fresh, InDoubt, LogAway, Taken
 from feedback.log.hand import Hand
 from feedback.log.postgres import PostgresLog
+from feedback.store.postgres import Postgres
 from tests.integration.log.stores import NOW, delayed, face, sent, ticket
 from tests.services.postgres import PostgresServer
 
 
 @asynccontextmanager
 async def worker(dsn: str, lease: float = 30.0) -> AsyncIterator[PostgresLog]:
-    log = PostgresLog(dsn, worker="w", lease=lease, connections=3)
+    log = PostgresLog(Postgres(dsn), worker="w", lease=lease)
     await log.open()
     try:
         yield log
@@ -172,14 +173,14 @@ async def test_a_settled_job_may_be_reported_by_whoever_asks_while_its_worker_li
 
 
 async def test_many_processes_opening_an_empty_database_at_once_make_one_schema(database_url: str) -> None:
-    logs = [PostgresLog(database_url, worker=f"w{n}", connections=1) for n in range(6)]
+    logs = [PostgresLog(Postgres(database_url), worker=f"w{n}") for n in range(6)]
     await asyncio.gather(*(log.open() for log in logs))
     await logs[0].open()
     await asyncio.gather(*(log.close() for log in logs))
 
 
 async def test_a_server_that_is_not_there_is_away(unused_tcp_port: int) -> None:
-    log = PostgresLog(f"postgresql://mta@127.0.0.1:{unused_tcp_port}/mta", worker="w")
+    log = PostgresLog(Postgres(f"postgresql://mta@127.0.0.1:{unused_tcp_port}/mta"), worker="w")
     with pytest.raises(LogAway):
         await log.open()
     with pytest.raises(LogAway):

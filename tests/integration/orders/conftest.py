@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from feedback.store.postgres import Postgres
 from tests.fakes import FakeOrders
 from worker.adapters import opened
 from worker.orders import OrderBook
@@ -18,7 +19,7 @@ def reach(request: pytest.FixtureRequest, tmp_path: Path) -> Reach:
     match request.param:
         case "postgres":
             url = str(request.getfixturevalue("database_url"))
-            return lambda: PostgresOrders(url)
+            return lambda: PostgresOrders(Postgres(url))
         case "sqlite":
             return lambda: SqliteOrders(tmp_path / "store.db")
         case _:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
+from feedback.store.postgres import Postgres
 from mta.lane import Lane, Source
 from worker.orders.order import Ending, Suspension
 from worker.orders.postgres import PostgresOrders
@@ -17,7 +18,7 @@ LANE = Lane(Source(pool="default", helo="mta"), "big")
 
 @asynccontextmanager
 async def worker(url: str) -> AsyncIterator[Orders]:
-    orders = Orders(PostgresOrders(url), time.time)
+    orders = Orders(PostgresOrders(Postgres(url)), time.time)
     await orders.open()
     hearing = asyncio.create_task(orders.run())
     try:
@@ -49,7 +50,7 @@ async def deafen(url: str) -> int:
 async def test_an_order_and_its_end_reach_every_worker_also_when_their_listening_connections_were_lost(
     database_url: str,
 ) -> None:
-    book = PostgresOrders(database_url)
+    book = PostgresOrders(Postgres(database_url))
     async with AsyncExitStack() as stack:
         workers = [await stack.enter_async_context(worker(database_url)) for _ in range(2)]
         await book.open()
@@ -72,7 +73,7 @@ async def test_an_order_and_its_end_reach_every_worker_also_when_their_listening
 
 async def test_orders_from_several_hands_at_once_are_all_kept_and_all_heard(database_url: str) -> None:
     async with AsyncExitStack() as stack:
-        books = [PostgresOrders(database_url) for _ in range(4)]
+        books = [PostgresOrders(Postgres(database_url)) for _ in range(4)]
         for book in books:
             await book.open()
             stack.push_async_callback(book.close)

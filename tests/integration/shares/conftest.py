@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from feedback.store.postgres import Postgres
 from mta.traffic.accounts import Shares
 from tests.fakes import FakeShares
 from worker.shares.postgres import PostgresShares
@@ -64,7 +65,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     match request.param:
         case "postgres":
             url = str(request.getfixturevalue("database_url"))
-            return Desk(lambda: PostgresShares(url), url)
+            return Desk(lambda: PostgresShares(Postgres(url)), url)
         case "sqlite":
             path = tmp_path / "store.db"
             return Desk(lambda: SqliteShares(path), path)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from feedback.store.postgres import Postgres
 from mta.traffic.accounts import SharesAway
 from mta.traffic.tally import Tally
 from tests.integration.shares.test_conformance import LANE, ask
@@ -11,7 +12,7 @@ from worker.shares.postgres import PostgresShares, _payloads
 
 
 async def test_a_lane_that_one_worker_closes_is_told_to_the_others(database_url: str) -> None:
-    one, two = PostgresShares(database_url), PostgresShares(database_url)
+    one, two = PostgresShares(Postgres(database_url)), PostgresShares(Postgres(database_url))
     await one.open()
     await two.open()
     listening = asyncio.create_task(two.slowed())
@@ -41,7 +42,7 @@ def test_many_lanes_are_told_in_pieces_that_the_server_takes() -> None:
 
 
 async def test_a_server_that_is_gone_is_away_and_comes_back_with_what_it_knew(private_postgres: PostgresServer) -> None:
-    shares = PostgresShares(private_postgres.url)
+    shares = PostgresShares(Postgres(private_postgres.url))
     await shares.open()
     first = (await shares.refresh([ask("one")])).grants[0].lease
     private_postgres.kill()

@@ -6,6 +6,7 @@ import pytest
 from feedback.log import DeliveryLog
 from feedback.log.postgres import PostgresLog
 from feedback.log.sqlite import SqliteLog
+from feedback.store.postgres import Postgres
 from feedback.tracker import Tracker
 from feedback.tracker.postgres import PostgresTracker
 from feedback.tracker.sqlite import SqliteTracker
@@ -21,7 +22,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
 
 @pytest.fixture
 async def tracker(store: str | Path) -> AsyncIterator[Tracker]:
-    made: Tracker = PostgresTracker(store) if isinstance(store, str) else SqliteTracker(store)
+    made: Tracker = PostgresTracker(Postgres(store)) if isinstance(store, str) else SqliteTracker(store)
     await made.open()
     yield made
     await made.close()
@@ -29,7 +30,7 @@ async def tracker(store: str | Path) -> AsyncIterator[Tracker]:
 
 @pytest.fixture
 async def log(store: str | Path) -> AsyncIterator[DeliveryLog]:
-    made: DeliveryLog = PostgresLog(store, worker="w") if isinstance(store, str) else SqliteLog(store)
+    made: DeliveryLog = PostgresLog(Postgres(store), worker="w") if isinstance(store, str) else SqliteLog(store)
     await made.open()
     yield made
     await made.close()

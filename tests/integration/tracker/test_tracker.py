@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from feedback.event import Event
+from feedback.store.postgres import Postgres
 from feedback.tracker import Fate, Tracker
 from feedback.tracker.figures import Figures, ReasonFigures
 from feedback.tracker.postgres import PostgresTracker
@@ -96,7 +97,7 @@ async def test_repeats_and_disorder_end_in_the_same_state_as_order(tracker: Trac
 async def test_order_and_disorder_agree_between_stores(database_url: str) -> None:
     rng = random.Random(5)
     events = history(rng)
-    in_order, in_disorder = SqliteTracker(":memory:"), PostgresTracker(database_url)
+    in_order, in_disorder = SqliteTracker(":memory:"), PostgresTracker(Postgres(database_url))
     await in_order.open()
     await in_disorder.open()
     for event in events:
@@ -192,7 +193,7 @@ async def test_a_success_heard_late_undoes_a_quarantine_it_forestalled(tracker: 
 async def test_trackers_that_run_at_the_same_time_count_right(database_url: str) -> None:
     rng = random.Random(3)
     events = history(rng)
-    trackers = [PostgresTracker(database_url) for _ in range(3)]
+    trackers = [PostgresTracker(Postgres(database_url)) for _ in range(3)]
     await asyncio.gather(*(tracker.open() for tracker in trackers))
     await asyncio.gather(*(tracker.apply(rng.sample(events, 120)) for tracker in trackers for _ in range(8)))
     await asyncio.gather(*(tracker.apply(events) for tracker in trackers))

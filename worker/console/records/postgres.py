@@ -87,16 +87,14 @@ _ACTIONS = "SELECT at, who, origin, what, about, detail FROM console.action ORDE
 class PostgresRecords:
     """`Records` on PostgreSQL."""
 
-    def __init__(self, dsn: str) -> None:
-        self._store = Postgres(dsn, size=4)
+    def __init__(self, store: Postgres) -> None:
+        self._store = store
 
     async def open(self) -> None:
-        await self._store.open()
-        for schema, folder in (("mta", LOG), ("tracker", TRACKER), ("console", MIGRATIONS)):
-            await self._store.migrate(schema, folder)
+        await self._store.open(self, {"mta": LOG, "tracker": TRACKER, "console": MIGRATIONS})
 
     async def close(self) -> None:
-        await self._store.close()
+        await self._store.close(self)
 
     async def standings(self) -> list[Standings]:
         return [Standings(*row) for row in await self._read(_STANDINGS)]
