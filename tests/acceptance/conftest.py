@@ -1,7 +1,5 @@
 """What acceptance tests stand on: a broker, a database, a sink, an installation."""
 
-import json
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import keys
-from tests.acceptance.installation import COMMAND, Installation, record
+from tests.acceptance.installation import Installation, record, sink
 
 SETTINGS = """\
 [broker]
@@ -50,10 +48,5 @@ def key_records(installation: Installation) -> dict[str, str]:
 @pytest.fixture
 def sink_port(tmp_path: Path) -> Iterator[int]:
     """The sink of the command line, keeping its mails in `tmp_path`/sink."""
-    arguments = ["sink", "--port", "0", "--json", "--store", str(tmp_path / "sink")]
-    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    yield json.loads(process.stdout.readline())["port"]
-    process.terminate()
-    assert process.wait(timeout=20) == 0
-    process.stdout.close()
+    with sink(tmp_path) as port:
+        yield port

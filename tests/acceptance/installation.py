@@ -27,6 +27,21 @@ def record(pem: bytes) -> str:
     return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
 
+@contextmanager
+def sink(folder: Path) -> Iterator[int]:
+    """The sink of the command line, keeping its mails in `folder`/sink; yields its port."""
+    arguments = ["sink", "--port", "0", "--json", "--store", str(folder / "sink")]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["port"]
+    finally:
+        process.terminate()
+        code = process.wait(timeout=20)
+        process.stdout.close()
+    assert code == 0
+
+
 @dataclass
 class Installation:
     """`settings` is TOML; the processes' logs go to files in `folder`."""

@@ -71,10 +71,12 @@ class RabbitNode:
         self.stop()
         self.start()
 
-    def ctl(self, *arguments: str) -> str:
-        """Run rabbitmqctl against this node and return what it printed."""
+    def ctl(self, *arguments: str, given: str = "") -> str:
+        """Run rabbitmqctl against this node, `given` on its input, and return what it printed."""
         command = [str(PROGRAMS / "rabbitmqctl"), "--quiet", *arguments]
-        done = subprocess.run(command, **self._how(), check=True, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, **self._how(), input=given, check=True, capture_output=True, text=True, timeout=60
+        )
         return str(done.stdout)
 
     def leave(self) -> None:

@@ -8,8 +8,9 @@ import asyncio
 from typing import Any
 
 from aiormq.channel import Channel
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
 
+from worker.queue import QueueAway
 from worker.queue.rabbit import probe
 from worker.queue.rabbit.ladder import RUNGS
 from worker.queue.rabbit.link import Wire
@@ -21,7 +22,21 @@ _UNLIMITED = 1_000_000_000
 
 
 async def declare(wire: Wire, names: Names) -> None:
-    """Declare everything; on a fresh broker, wait until its queues can be trusted, and try them."""
+    """Declare everything; on a fresh broker, wait until its queues can be trusted, and try them.
+
+    A user of the broker that may only publish, or only consume, leaves it to the workers.
+
+    Raises:
+        QueueAway: this user may not, and no worker has.
+    """
+    try:
+        await _declare(wire, names)
+    except ChannelAccessRefused as fault:
+        if not await _exists(wire, names.settled):
+            raise QueueAway(f"RabbitMQ: {fault}; a worker has to start first, whose user may declare") from fault
+
+
+async def _declare(wire: Wire, names: Names) -> None:
     channel = await wire.channel()
     await _declare_exchanges(channel, names)
     await asyncio.gather(*(_declare_queues(wire, names, part) for part in range(4)))
