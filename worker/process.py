@@ -16,7 +16,7 @@ from feedback.log import DeliveryLog, LogAway
 from feedback.wording import canonical
 from feedback.writer import Writer
 from mta.tlsrpt.ledger import Ledger
-from worker import adapters, outside, reload
+from worker import adapters, outside, reload, systemd
 from worker.bookkeeping import Bookkeeping
 from worker.delivery import Delivery, Outside
 from worker.group import Group
@@ -53,7 +53,12 @@ async def _until_told(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await work(settings, stop)
+    plant = build(settings)
+    telling = asyncio.create_task(systemd.tell(plant.health))
+    try:
+        await tend(plant, settings.worker, stop)
+    finally:
+        telling.cancel()
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
