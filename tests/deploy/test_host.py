@@ -1,0 +1,103 @@
+"""One host: installed with `deploy/install`, run by its systemd, on its RabbitMQ and PostgreSQL."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.host import CHECKOUT, Host, private_host
+from tests.services.start import wait_until
+
+DEPLOY = CHECKOUT / "deploy"
+UNITS = ("campaign-mta-tracker", "campaign-mta-console", "campaign-mta-worker@1", "campaign-mta-worker@2")
+ROUTE = '\n[[route]]\ndomain = "*"\nhosts = ["127.0.0.1:2525"]\n'
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """A host on which campaign-mta was installed, with a receiving server."""
+    with private_host() as started:
+        started.python("/opt/borrowed")
+        started.run("mkdir", "-p", "/etc/campaign-mta")
+        settings = (DEPLOY / "systemd" / "campaign-mta.toml").read_text()
+        started.run("tee", "/etc/campaign-mta/campaign-mta.toml", given=settings + ROUTE)
+        started.run(str(DEPLOY / "install"), "--venv", "/opt/borrowed", "--workers", "2")
+        receiving = ["campaign-mta", "sink", "--port", "2525", "--store", "/var/tmp/sink"]
+        started.run("systemd-run", "--unit=sink", *receiving)
+        yield started
+
+
+def send(host: Host, delivery: str, count: int) -> None:
+    rows = "".join(f"reader{number}@x.example\n" for number in range(count))
+    host.run("tee", "/var/tmp/list.csv", given="email\n" + rows)
+    options = ("--mail-from", "bounce@news.example", "--recipients", "/var/tmp/list.csv")
+    mail = str(CHECKOUT / "tests" / "mails" / "minimal.eml")
+    host.run("campaign-mta", "send", "--delivery", delivery, *options, "--message", mail)
+
+
+def await_sent(host: Host, delivery: str, count: int) -> None:
+    def sent() -> bool:
+        found = json.loads(host.run("campaign-mta", "report", "--json", "--delivery", delivery))
+        return bool(found) and found[0]["sent"] == count
+
+    wait_until(sent, f"{count} of {delivery}", host.journal, 60)
+
+
+def arrived(host: Host) -> int:
+    return len(host.run("find", "/var/tmp/sink/new", "-type", "f").splitlines())
+
+
+def test_an_installed_host_sends_while_its_workers_are_restarted_and_loses_nothing(host: Host) -> None:
+    assert host.run("systemctl", "is-active", *UNITS).split() == ["active"] * 4
+    send(host, "spring", 300)
+    host.run("systemctl", "restart", "campaign-mta-worker@1")
+    await_sent(host, "spring", 300)
+    host.run("campaign-mta", "reconcile")
+    assert arrived(host) == 300
+
+
+def test_a_stopped_worker_drains_and_ends_in_good_order(host: Host) -> None:
+    host.run("systemctl", "stop", "campaign-mta-worker@2")
+    ended = host.run("systemctl", "show", "campaign-mta-worker@2", "--property=Result,ExecMainStatus")
+    assert set(ended.split()) == {"Result=success", "ExecMainStatus=0"}
+    said = host.run("journalctl", "--output=cat", "--unit=campaign-mta-worker@2", "--lines=10")
+    assert "draining" in said
+    assert "stopped" in said
+    host.run("systemctl", "start", "campaign-mta-worker@2")
+
+
+def test_a_worker_answers_who_watches_it_and_tells_systemd_what_it_does(host: Host) -> None:
+    status = ["systemctl", "show", "campaign-mta-worker@1", "--property=StatusText", "--value"]
+    host.wait(status, "takes jobs")
+    assert host.run("curl", "-s", "http://127.0.0.1:9111/readyz") == "ready\n"
+    assert "process_cpu_seconds_total" in host.run("curl", "-s", "http://127.0.0.1:9111/metrics")
+
+
+def test_the_units_can_read_no_secret_but_their_own_and_write_nowhere(host: Host) -> None:
+    first = host.run("systemctl", "show", "campaign-mta-tracker", "--property=MainPID", "--value").strip()
+    inside = [
+        "nsenter",
+        f"--target={first}",
+        "--mount",
+        "setpriv",
+        "--reuid=campaign-mta",
+        "--regid=campaign-mta",
+        "--clear-groups",
+    ]
+    assert host.run(*inside, "ls", "/run/credentials/campaign-mta-tracker.service").split() == ["broker", "store"]
+    for path in ("/etc/campaign-mta/secrets", "/etc/campaign-mta/keys"):
+        host.run(*inside, "ls", path, expect=2)
+    host.run(*inside, "touch", "/var/lib/campaign-mta/x", expect=1)
+
+
+def test_a_wrong_configuration_is_said_once_and_not_started_again_and_again(host: Host) -> None:
+    host.run("mkdir", "/run/systemd/system/campaign-mta-worker@2.service.d")
+    wrong = "[Service]\nEnvironment=CAMPAIGN_MTA_WORKER__DRAIN=soon\n"
+    host.run("tee", "/run/systemd/system/campaign-mta-worker@2.service.d/wrong.conf", given=wrong)
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", "campaign-mta-worker@2", expect=1)
+    ended = host.run("systemctl", "show", "campaign-mta-worker@2", "--property=ActiveState,ExecMainStatus")
+    assert set(ended.split()) == {"ActiveState=failed", "ExecMainStatus=2"}
+    host.run("rm", "-r", "/run/systemd/system/campaign-mta-worker@2.service.d")
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "restart", "campaign-mta-worker@2")

@@ -1,0 +1,114 @@
+"""A host of its own for tests: systemd as its first process, this machine's files under an overlay, no network but loopback.
+
+It is made of namespaces, so it needs root on Linux, and Debian's systemd, RabbitMQ and PostgreSQL; nothing it does is seen
+outside, and all of it is gone at the end.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.services.start import wait_until
+
+CHECKOUT = Path(__file__).parents[2]
+SYSTEMD = Path("/lib/systemd/systemd")
+_NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
+
+
+class Host:
+    """`first` is the process id of its systemd."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def command(self, *command: str) -> list[str]:
+        """How to run a command there."""
+        return [
+            "nsenter",
+            f"--target={self._first}",
+            "--all",
+            "env",
+            "-i",
+            "PATH=/usr/local/sbin:/usr/sbin:/usr/bin",
+            *command,
+        ]
+
+    def run(self, *command: str, expect: int = 0, given: str = "") -> str:
+        """Run a command there, as root, and return what it printed."""
+        done = subprocess.run(self.command(*command), input=given, capture_output=True, text=True, timeout=120)
+        assert done.returncode == expect, (
+            f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}{self.journal()}"
+        )
+        return done.stdout
+
+    def said(self, *command: str) -> str:
+        """What a command prints, however it ends."""
+        return subprocess.run(self.command(*command), capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def wait(self, command: Sequence[str], said: str, seconds: float = 60) -> None:
+        """Until a command prints this."""
+        wait_until(lambda: self.said(*command) == said, f"{said!r} from {command}", self.journal, seconds)
+
+    def journal(self) -> str:
+        return self.said("journalctl", "--no-pager", "--output=cat", "--lines=60")
+
+    def python(self, folder: str) -> None:
+        """A virtual environment of Debian's Python, with what is installed in that of the tests."""
+        self.run("/usr/bin/python3", "-m", "venv", "--without-pip", folder)
+        packages = next(path for path in sys.path if path.endswith("site-packages"))
+        borrowed = f"{folder}/lib/python3.{sys.version_info.minor}/site-packages/borrowed.pth"
+        self.run("tee", borrowed, given=f"{packages}\n{CHECKOUT}\n")
+        script = (Path(sys.executable).parent / "campaign-mta").read_text().partition("\n")[2]
+        self.run("tee", f"{folder}/bin/campaign-mta", given=f"#!{folder}/bin/python\n{script}")
+        self.run("chmod", "755", f"{folder}/bin/campaign-mta")
+
+
+def _missing() -> str | None:
+    """Why there can be none here."""
+    if os.geteuid() != 0:
+        return "only root can start a host"
+    for program in (str(SYSTEMD), "unshare", "nsenter", "rabbitmq-server", "pg_ctlcluster"):
+        if shutil.which(program) is None:
+            return f"{program} is missing"
+    version = subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True
+    )
+    if version.stdout.strip() != str(sys.version_info[:2]):
+        return "Debian's Python has another version than that of the tests"
+    trial = subprocess.run(["unshare", *_NAMESPACES, "--fork", "true"], capture_output=True, text=True)
+    return f"there can be no namespaces: {trial.stderr}" if trial.returncode else None
+
+
+@contextmanager
+def private_host() -> Iterator[Host]:
+    """A host that has just started."""
+    if missing := _missing():
+        pytest.skip(missing)
+    boot = str(CHECKOUT / "tests" / "services" / "boot")
+    process = subprocess.Popen(
+        ["unshare", *_NAMESPACES, "--propagation=private", "--fork", boot, str(CHECKOUT)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    first = 0
+    try:
+        wait_until(lambda: process.poll() is not None or bool(children.read_text()), "a host's first process")
+        first = int(children.read_text())
+        host = Host(first)
+        host.wait(["systemctl", "is-system-running"], "running")
+        yield host
+    finally:
+        if first:
+            os.kill(first, signal.SIGKILL)  # and with it everything in its namespaces
+        process.kill()
+        process.communicate()
