@@ -101,3 +101,27 @@ def test_a_wrong_configuration_is_said_once_and_not_started_again_and_again(host
     host.run("rm", "-r", "/run/systemd/system/campaign-mta-worker@2.service.d")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "restart", "campaign-mta-worker@2")
+
+
+def test_a_backup_put_back_accounts_for_every_job_and_remembers_what_was_sent(host: Host) -> None:
+    send(host, "autumn", 40)
+    await_sent(host, "autumn", 40)
+    before = arrived(host)
+    copy = host.run(str(DEPLOY / "backup")).strip()
+    url = host.run("cat", "/etc/campaign-mta/secrets/store.url").strip()
+    host.run("psql", "-qX", url, "-c", "DROP SCHEMA mta, tracker CASCADE")
+    host.run("rm", "-r", "/etc/campaign-mta/keys")
+
+    host.run(str(DEPLOY / "restore"), copy)
+
+    host.run("ls", "/etc/campaign-mta/keys")
+    said = host.run("campaign-mta", "reconcile", "--json", "--delivery", "autumn")
+    assert json.loads(said)["deliveries"][0]["sent"] == 40
+    send(host, "autumn", 41)
+    await_sent(host, "autumn", 41)
+    assert arrived(host) == before + 1
+
+
+def test_a_backup_that_is_not_there_is_refused_before_anything_is_stopped(host: Host) -> None:
+    host.run(str(DEPLOY / "restore"), "/var/tmp", expect=2)
+    assert host.run("systemctl", "is-active", *UNITS).split() == ["active"] * 4
