@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import Worker, load
+from worker.settings import Worker
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = ("campaign-mta-worker@.service", "campaign-mta-tracker.service", "campaign-mta-console.service")
@@ -88,7 +88,3 @@ def test_a_worker_is_given_more_time_to_stop_than_it_takes_to_drain() -> None:
         line.removeprefix("TimeoutStopSec=") for line in unit.splitlines() if line.startswith("TimeoutStopSec=")
     ]
     assert float(limit) >= Worker().drain + 10
-
-
-def test_the_hosts_configuration_is_one() -> None:
-    assert load(DEPLOY / "systemd" / "campaign-mta.toml").log.format == "json"
