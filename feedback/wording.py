@@ -68,6 +68,9 @@ _LINK_VALUE = re.compile(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*")
 _MARK = re.compile(r"(\{(?:address|ip|time|host|id|number)\})")
 _DIGIT = re.compile(r"\d")
 
+_JOINED = re.compile(r"(?<![a-z0-9_])(?:[245]\d\d_)?_*[a-z']+(?:_+[a-z']+)*_*(?![a-z0-9_])")
+"""Words joined by low lines, as some servers write whole sentences; a label with digits in it stays one word."""
+
 _LINK = re.compile(r"https?:/+\S*")
 _EVERY_LINK = frozenset({"http", "https", "www", "com", "net", "org"})
 _WORD = re.compile(
@@ -106,6 +109,8 @@ def words(text: str) -> str:
     low = folded(low)
     low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
     low = _LINK.sub(_link_words, low)
+    if "_" in low:
+        low = _JOINED.sub(_apart, low)
     return f" {' '.join(_WORD.findall(low)[:MAX_WORDS])} "
 
 
@@ -113,6 +118,10 @@ def forget() -> None:
     """Forget the words and texts that have been seen, so that the next is as dear as the first: for measuring."""
     words.cache_clear()
     _blanked.cache_clear()
+
+
+def _apart(found: re.Match[str]) -> str:
+    return found[0].replace("_", " ")
 
 
 def _link_words(found: re.Match[str]) -> str:
@@ -170,7 +179,7 @@ def _label(run: str) -> str:
         return "{id}" if len(run) >= 12 and _looks_random(run) else run
     if _NAMED.fullmatch(run):
         return run
-    if _STATUS.match(run) and run[3:4] == "-":  # 550-User unknown
+    if _STATUS.match(run) and run[3:4] in "-_":  # 550-User unknown
         return run[:4] + _label(run[4:])
     if _AMOUNT.fullmatch(run):  # 25MB, 30min
         return "{number}" + run.lstrip("0123456789.")
