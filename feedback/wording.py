@@ -22,11 +22,11 @@ _LISTS = (
 _LONGEST = 200
 """Characters of a word worth looking into; a mail address has at most 254, and nobody reads a longer one either."""
 
-MAX_WORDS = 80
+MAX_WORDS = 64
 """Words of a reply that are matched: servers say what is wrong before they say where to read about it, and a bound on them
 bounds the time that any reply can take."""
 
-_MAX_PARTS = 90
+_MAX_PARTS = 72
 """Parts between blanks that a text is read for: more than words, for a dash or a star that stands alone is none."""
 
 _EFFORT = 240
@@ -68,9 +68,6 @@ _LINK_VALUE = re.compile(r"(?<=[?&=/])[^/?&=#\s{}]*\d[^/?&=#\s{}]*")
 _MARK = re.compile(r"(\{(?:address|ip|time|host|id|number)\})")
 _DIGIT = re.compile(r"\d")
 
-_JOINED = re.compile(r"(?<![a-z0-9_])(?:[245]\d\d_)?_*[a-z']+(?:_+[a-z']+)*_*(?![a-z0-9_])")
-"""Words joined by low lines, as some servers write whole sentences; a label with digits in it stays one word."""
-
 _LINK = re.compile(r"https?:/+\S*")
 _EVERY_LINK = frozenset({"http", "https", "www", "com", "net", "org"})
 _WORD = re.compile(
@@ -109,9 +106,10 @@ def words(text: str) -> str:
     low = folded(low)
     low = low.replace("n't", "nt").replace("'s ", " ").replace("e-mail", "email").replace("e- mail", "email")
     low = _LINK.sub(_link_words, low)
+    spoken = _WORD.findall(low)[:MAX_WORDS]
     if "_" in low:
-        low = _JOINED.sub(_apart, low)
-    return f" {' '.join(_WORD.findall(low)[:MAX_WORDS])} "
+        spoken = [part for word in spoken for part in (_apart(word) if "_" in word else (word,))][:MAX_WORDS]
+    return f" {' '.join(spoken)} "
 
 
 def forget() -> None:
@@ -120,8 +118,11 @@ def forget() -> None:
     _blanked.cache_clear()
 
 
-def _apart(found: re.Match[str]) -> str:
-    return found[0].replace("_", " ")
+def _apart(word: str) -> list[str]:
+    """The words of `550_no_such_user`, as some servers write whole sentences; a label with more digits in it stays one."""
+    if word.lstrip("0123456789_").replace("_", "").isalpha():
+        return [part for part in word.split("_") if part]
+    return [word]
 
 
 def _link_words(found: re.Match[str]) -> str:

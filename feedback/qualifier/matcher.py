@@ -9,7 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fnmatch import translate
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 from feedback.qualifier.pack import Pack
 from feedback.qualifier.phrase import Phrase
@@ -34,6 +35,8 @@ class Matcher:
         ]
         self._shortest = min((len(str(beginning)) for beginning in self._beginnings), default=0)
         self._heads = _headed(self._beginnings, self._shortest)
+        for word in self._words:
+            self._words[word] |= self._begun(str(word))
         self._globs = [
             (glob, re.compile(translate(glob))) for glob in {glob for rule in pack.rules for glob in rule.receivers}
         ]
@@ -64,13 +67,16 @@ class Matcher:
         for word in spoken:
             if word in words:
                 given |= words[word]
-            if (head := word[:shortest]) in heads:
-                for beginning, filed in heads[head]:
-                    if word.startswith(beginning):
-                        given |= filed
+            elif word[:shortest] in heads:
+                given |= self._begun(word)
         for code in _codes(question):
             given |= self._codes.get(code, 0)
         return given
+
+    def _begun(self, word: str) -> int:
+        """What is filed under beginnings of the word."""
+        under = self._heads.get(word[: self._shortest], ())
+        return reduce(or_, (filed for beginning, filed in under if word.startswith(beginning)), 0)
 
     def _file(self, entry: int, rule: Rule, phrase: Phrase | None) -> int:
         """Put an entry where it will be found; what its phrase needs besides."""
@@ -119,7 +125,8 @@ def _codes(question: Question) -> Iterator[str | int]:
 
 def _ones(number: int) -> Iterator[int]:
     """The places of a number's bits, lowest first."""
-    while number:
-        lowest = number & -number
-        yield lowest.bit_length() - 1
-        number ^= lowest
+    digits = f"{number:b}"[::-1]
+    place = digits.find("1")
+    while place >= 0:
+        yield place
+        place = digits.find("1", place + 1)

@@ -56,11 +56,12 @@ class Phrase:
         if self.heads is None:
             return self.pattern.search(words) is not None
         for head in self.heads & spoken:
-            at = words.find(f" {head} ")
+            sought = f" {head} "
+            at = words.find(sought)
             while at >= 0:
                 if self.pattern.match(words, at):
                     return True
-                at = words.find(f" {head} ", at + 1)
+                at = words.find(sought, at + 1)
         return False
 
 
