@@ -4,9 +4,11 @@
 recipient. Neither changes it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mta.dialogue import Line
 from mta.reply import Reply
 
 
@@ -123,6 +125,9 @@ class Attempt:
     )
     dot_time: float | None = None  # final dot to reply: likewise
     nth: int | None = None  # which message on its connection this was, from 1
+    rule: str = ""  # the traffic rule it went by
+    waited: float = 0.0  # for its permit
+    dialogue: Sequence[Line] = field(default=(), compare=False, repr=False)
 
     @property
     def reply(self) -> Reply | None:

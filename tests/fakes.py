@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from feedback.event import Event, decode
-from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
+from feedback.log import NO_WAITS, Candidate, Claim, LogAway, Outcome, State, Tally
 from feedback.store import StoreAway
 from mta.lane import Lane
 from mta.traffic.accounts import Answers, Changed, SharesAway
@@ -99,6 +99,7 @@ class FakeLog:
     open_jobs: list[State] = field(default_factory=list)
     left: list[bytes] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    waits: dict[str, bytes] = field(default_factory=dict)
 
     async def open(self) -> None: ...
 
@@ -112,8 +113,9 @@ class FakeLog:
         self.journal.note("intend", LogAway)
         return {job_id for job_id, _ in attempts} - self.lost
 
-    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
         self.journal.note("release", LogAway)
+        self.waits |= waits
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         self.journal.note("forsake", LogAway)
@@ -155,6 +157,9 @@ class FakeLog:
 
     async def find(self, job_id: str) -> State | None:
         return None
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        return [outcome.story for outcome in self.outcomes if outcome.job_id == job_id and outcome.story]
 
 
 @dataclass

@@ -101,6 +101,7 @@ class Delivery:
         if isinstance(route, NoRoute):
             return self._read(job, state, _unrouted(prepared, route, self.clock()), None)
         lane = Lane(choose_source(prepared.sources, route.site, self.rng, self.outside.usable), route.site)
+        asked_at = self.clock()
         permit = await self._leave(ticket, job, lane, self.outside.rules.match(route))
         if not isinstance(permit, Permit):
             return state, permit
@@ -110,7 +111,9 @@ class Delivery:
                 return state, Expired()
             if stopped := self._stopped(job, lane):
                 return state, stopped
+            waited = self.clock() - asked_at
             attempt = await self._send(job, state, prepared, lane, route, permit.rule)
+            attempt = replace(attempt, waited=waited)
         finally:
             asked = self.outside.gate.settle(permit, attempt)
         return self._read(job, state, attempt, asked)
@@ -127,7 +130,8 @@ class Delivery:
             if isinstance(permit, Permit):
                 self.settlement.told(ticket, lane, waited=self.clock() - asked_at, until=None)
                 return permit
-            stopped = HeldUntil(min(permit.until, self.outside.orders.horizon(lane)), permit.why, lane.site)
+            until = min(permit.until, self.outside.orders.horizon(lane))
+            stopped = HeldUntil(until, permit.why, lane.site, rule.name, permit.reply)
         if isinstance(stopped, HeldUntil):
             self.settlement.told(ticket, lane, waited=self.clock() - asked_at, until=stopped.at)
         return stopped

@@ -46,11 +46,13 @@ class Cancelled:
 @dataclass(frozen=True, slots=True)
 class HeldUntil:
     """Not tried: back to the queue until `at`, no attempt counted, no event. `why` is for people. `site`: it could not go
-    because its site takes no more now, and waits with the site's others."""
+    because its site takes no more now, and waits with the site's others; `rule` and `reply`: see `mta.traffic.permit.Held`."""
 
     at: float
     why: str
     site: str | None = None
+    rule: str | None = None
+    reply: str | None = None
 
 
 _DEAD_WORKER = "a worker died in the act; whether the receiver took the message is unknown"

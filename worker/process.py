@@ -114,7 +114,7 @@ def build(settings: Settings) -> Plant:
     log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings)
     outage, writer, rng = Outage(adapters.places(settings)), Writer(name, canonical), random.Random()
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
-    settlement = Settlement(log, queue, writer, outage, grouping)
+    settlement = Settlement(log, queue, writer, outage, grouping, settings.worker.sample)
     reading = Reading(outside.qualifier(settings))
     ledger = Ledger() if settings.tls_report.enabled else None
     seams = outside.build(settings, reading, intents(log), rng, ledger)

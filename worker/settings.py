@@ -222,7 +222,8 @@ class Metrics(_Section):
 
 
 class Worker(_Section):
-    """How one worker process works. `in_flight` and `transactional_in_flight` bound the jobs it holds at once."""
+    """How one worker process works. `in_flight` and `transactional_in_flight` bound the jobs it holds at once. Of the messages
+    sent at the first attempt, the SMTP conversation of a `sample` is kept (0 none, 1 all); of all others it always is."""
 
     name: str | None = None
     drain: Seconds = 30.0
@@ -231,6 +232,7 @@ class Worker(_Section):
     lease: Seconds = 10.0
     max_job: Annotated[int, Field(ge=1024, le=2**31)] = 50 * 2**20
     remember: Seconds = 7 * 86400.0
+    sample: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
 
 
 class TlsReport(_Section):

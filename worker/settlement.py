@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from feedback.event import Event, encode, join
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
+from feedback.log.story import Wait, is_kept, with_wait, write_attempt
 from feedback.writer import Writer
+from mta.attempt import Attempt
 from mta.lane import Lane
 from worker.disposition import Cancelled, Disposition, Done, Expired, GiveUp, HeldUntil, RetryAt
 from worker.group import Group
@@ -36,7 +38,15 @@ class Settlement:
     """The last steps of a job's way. `settled` counts outcomes recorded, `held` jobs put back before their attempt,
     `published` the events that the broker has confirmed."""
 
-    def __init__(self, log: DeliveryLog, queue: JobQueue, writer: Writer, outage: Outage, grouping: Grouping) -> None:
+    def __init__(
+        self,
+        log: DeliveryLog,
+        queue: JobQueue,
+        writer: Writer,
+        outage: Outage,
+        grouping: Grouping,
+        sample: float = 0.01,
+    ) -> None:
         self._queue = queue
         self._writer = writer
         self._outage = outage
@@ -45,7 +55,8 @@ class Settlement:
         self.settled: Counter[str] = Counter()
         self.held = self.published = 0
         self._record = Group(self._write, limit=_LOG_BATCH)
-        self._release = Group(self._confirmed(log.release), limit=_LOG_BATCH)
+        self._sample = sample
+        self._release = Group(self._hand_back, limit=_LOG_BATCH)
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
         self._events = Group(self._publish, limit=grouping.batch, linger=grouping.linger)
 
@@ -71,9 +82,9 @@ class Settlement:
     async def settle(self, ticket: Ticket, state: State, disposition: Disposition, now: float) -> None:
         """Write down, report and act on what became of a job; `state.attempt` counts the attempt just made."""
         match disposition:
-            case HeldUntil(at, _, site):
+            case HeldUntil(at, _, site) as held:
                 self.held += 1
-                await self._release.join((state.face.job_id, state.attempt))
+                await self._release.join((state.face.job_id, state.attempt, _with_wait(state, held, now)))
                 self.window.leave(state.face.job_id)
                 if site is None:
                     await self._park(ticket, state, at, now)
@@ -81,16 +92,18 @@ class Settlement:
                     await self._hold(ticket, state, site, at - now)
                 await self.finish(ticket)
             case Done(attempt):
-                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), final="sent")
+                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), attempt, final="sent")
             case GiveUp(failure):
-                await self._conclude(ticket, state, self._writer.failed(state, now, failure), final="failed")
+                await self._conclude(
+                    ticket, state, self._writer.failed(state, now, failure), failure.attempt, final="failed"
+                )
             case Expired():
-                await self._conclude(ticket, state, self._writer.expired(state, now), final="failed")
+                await self._conclude(ticket, state, self._writer.expired(state, now), None, final="failed")
             case Cancelled():
-                await self._conclude(ticket, state, self._writer.cancelled(state, now), final="cancelled")
+                await self._conclude(ticket, state, self._writer.cancelled(state, now), None, final="cancelled")
             case RetryAt(at, attempt, qualification):
                 event = self._writer.delayed(state, now, attempt, qualification, at)
-                await self._conclude(ticket, state, event, retry_at=at, now=now)
+                await self._conclude(ticket, state, event, attempt, retry_at=at, now=now)
 
     async def repeat(self, ticket: Ticket, claim: Waiting | Settled, now: float) -> None:
         """Do again, for a ticket whose job was recorded before, whatever may not have been confirmed then."""
@@ -126,6 +139,7 @@ class Settlement:
         ticket: Ticket,
         state: State,
         event: Event,
+        attempt: Attempt | None,
         *,
         final: str | None = None,
         retry_at: float | None = None,
@@ -139,6 +153,7 @@ class Settlement:
             final=final,
             retry_at=retry_at,
             doubtful=state.doubtful,
+            story=self._story(event, attempt),
         )
         written = await self._record.join(outcome)
         self.window.leave(outcome.job_id)  # now, not when all is published: the next mail's dot may be waiting
@@ -171,6 +186,16 @@ class Settlement:
             lambda: self._queue.hold(ticket, site=site, delay=max(0.0, delay), generation=state.seq)
         )
 
+    def _story(self, event: Event, attempt: Attempt | None) -> bytes | None:
+        if attempt is None or not is_kept(event.job_id, attempt, event.attempt, self._sample):
+            return None
+        return write_attempt(event, attempt)
+
+    async def _hand_back(self, jobs: Sequence[tuple[str, int, bytes]]) -> Sequence[None]:
+        waits = {job_id: kept for job_id, _, kept in jobs}
+        await self._outage.outlast(lambda: self._log.release([job[:2] for job in jobs], waits))
+        return [None] * len(jobs)
+
     async def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
         return [outcome.job_id in written for outcome in outcomes]
@@ -188,6 +213,19 @@ class Settlement:
         await self._outage.outlast(lambda: self._queue.publish_events(join(list(events))))
         self.published += len(events)
         return [None] * len(events)
+
+
+def _with_wait(state: State, held: HeldUntil, now: float) -> bytes:
+    wait = Wait(
+        since=now,
+        until=held.at,
+        why=held.why,
+        attempts=state.attempt,
+        site=held.site,
+        rule=held.rule,
+        reply=held.reply,
+    )
+    return with_wait(state.waits, wait)
 
 
 async def _nothing() -> None:

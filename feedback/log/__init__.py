@@ -9,8 +9,9 @@ owns what it claimed for as long as it beats: a claim whose owner has stopped be
 if it had an intent and no outcome it is *in doubt*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from feedback.event import Scalar
@@ -50,7 +51,7 @@ class State:
 
     `doubtful`: from some moment on the receiver may have taken a message without our knowing; it stays true.
     `resent`: its one doubtful repeat has been spent. `last_event` is the newest event as JSON, None before the first outcome.
-    `told`: that event, or `accepted` before it, is known to be out.
+    `told`: that event, or `accepted` before it, is known to be out. `waits`: see `feedback.log.story`.
     """
 
     face: Face
@@ -62,6 +63,7 @@ class State:
     resent: bool
     last_event: bytes | None
     told: bool = False
+    waits: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Outcome:
     """What `record` writes for one job: its newest event and where that leaves it.
 
     `final` is None for a job that lives on, then `retry_at` says when it is due; else `sent`, `failed` or `cancelled`.
+    `story` is what is kept of the attempt for people, if anything (see `feedback.log.story`).
     """
 
     job_id: str
@@ -136,6 +139,7 @@ class Outcome:
     final: str | None = None
     retry_at: float | None = None
     doubtful: bool = False  # once true in the log it stays true
+    story: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,9 @@ class Tally:
     failed: int
     cancelled: int
     in_flight: int
+
+
+NO_WAITS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class DeliveryLog(Protocol):
@@ -167,8 +174,8 @@ class DeliveryLog(Protocol):
         """Commit that the final dot of each `(job_id, attempt)` is about to leave; answers the job_ids still ours.
         For any other job the dot must not be sent. A job already doubtful becomes `resent`."""
 
-    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
-        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event."""
+    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
+        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event. `waits`: new ones of some."""
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         """Let go of claimed jobs as they stand, as if their worker had died: the next claim, by this worker too, finds one
@@ -197,7 +204,7 @@ class DeliveryLog(Protocol):
         """Note that the final events of these jobs, settled without a ticket, are out."""
 
     async def forget(self, before: float, limit: int) -> int:
-        """Drop up to `limit` jobs settled before that time; answers how many went."""
+        """Drop up to `limit` jobs settled before that time, and their attempts; answers how many went."""
 
     async def tally(self, delivery_id: str | None) -> list[Tally]:
         """The sums of one delivery, or of all."""
@@ -207,6 +214,9 @@ class DeliveryLog(Protocol):
 
     async def find(self, job_id: str) -> State | None:
         """One job, or None."""
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        """What is kept of a job's attempts, in their order."""
 
 
 LogAway = StoreAway

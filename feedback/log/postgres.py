@@ -2,14 +2,14 @@
 
 import asyncio
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 
-from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log import statements as sql
 from feedback.log.hand import Hand
 from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
@@ -79,9 +79,9 @@ class PostgresLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
         async with self._store.connection() as connection:
-            await connection.execute(sql.RELEASE, *_columns(jobs), self._id)
+            await connection.execute(sql.RELEASE, *_columns(jobs), self._id, [waits.get(job_id) for job_id, _ in jobs])
         self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ class PostgresLog:
 
     async def record(self, outcomes: Sequence[Outcome]) -> set[str]:
         columns = _columns(
-            [(o.job_id, o.seq, o.attempt, o.event, o.final, o.retry_at, o.doubtful) for o in outcomes], 7
+            [(o.job_id, o.seq, o.attempt, o.event, o.final, o.retry_at, o.doubtful, o.story) for o in outcomes], 8
         )
         async with self._store.connection() as connection:
             rows = await connection.fetch(sql.RECORD, *columns, self._id)
@@ -149,6 +149,10 @@ class PostgresLog:
         async with self._store.connection() as connection:
             record = await connection.fetchrow(sql.FIND, storable(job_id))
         return None if record is None else state(Row(*record))
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        async with self._store.connection() as connection:
+            return [row[0] for row in await connection.fetch(sql.ATTEMPTS, storable(job_id))]
 
     async def _create(self, faces: list[Face], now: float) -> dict[str, Face]:
         """Enter the jobs that are not there yet, as ours."""

@@ -4,13 +4,13 @@ import fcntl
 import json
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import aiosqlite
 
-from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
 from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, validity, write_face
 from feedback.store.sqlite import Sqlite
@@ -77,10 +77,19 @@ SELECT event FROM log_job WHERE publisher IS NOT NULL AND publisher <> ? ORDER B
 
 _PUBLISHED = f"UPDATE log_job SET publisher = NULL WHERE job_id IN ({_JOBS}) AND publisher IS NOT NULL"
 
+_WAITED = "UPDATE log_job SET waits = ? WHERE job_id = ? AND owner = ?"
+
+_TOLD = "INSERT OR IGNORE INTO log_attempt (job_id, attempt, story) VALUES (:job_id, :attempt, :story)"
+
+ATTEMPTS = "SELECT story FROM log_attempt WHERE job_id = ? ORDER BY attempt"
+
 _FORGET = """
 DELETE FROM log_job WHERE job_id IN (
     SELECT job_id FROM log_job WHERE final IS NOT NULL AND settled_at < ? AND publisher IS NULL LIMIT ?)
+RETURNING job_id
 """
+
+_UNTOLD = f"DELETE FROM log_attempt WHERE job_id IN ({_JOBS})"
 
 _TALLY = """
 SELECT delivery_id, count(*), count(*) FILTER (WHERE final = 'sent'), count(*) FILTER (WHERE final = 'failed'),
@@ -145,8 +154,9 @@ class SqliteLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
         async with self._store.transaction() as connection:
+            await connection.executemany(_WAITED, [(kept, job_id, self._id) for job_id, kept in waits.items()])
             await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
         self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 
@@ -162,7 +172,9 @@ class SqliteLog:
             mine = [o for o in outcomes if o.job_id in standing and standing[o.job_id][0]]
             # An outcome that stands there already was written by an earlier try whose answer was lost.
             written = {o.job_id for o in outcomes if standing.get(o.job_id, ())[1:] == (o.seq, o.event)}
-            await connection.executemany(_RECORD, [self._outcome(outcome) for outcome in mine])
+            rows = [self._outcome(outcome) for outcome in mine]
+            await connection.executemany(_RECORD, rows)
+            await connection.executemany(_TOLD, [row for row in rows if row["story"] is not None])
         self._hand.drop(outcome.job_id for outcome in outcomes)
         return written | {outcome.job_id for outcome in mine}
 
@@ -196,7 +208,9 @@ class SqliteLog:
 
     async def forget(self, before: float, limit: int) -> int:
         async with self._store.transaction() as connection:
-            return (await connection.execute(_FORGET, (before, limit))).rowcount
+            gone = [row[0] for row in await connection.execute_fetchall(_FORGET, (before, limit))]
+            await connection.execute(_UNTOLD, (json.dumps(gone),))
+        return len(gone)
 
     async def tally(self, delivery_id: str | None) -> list[Tally]:
         wanted = None if delivery_id is None else storable(delivery_id)
@@ -212,6 +226,10 @@ class SqliteLog:
         async with self._store.transaction(write=False) as connection:
             rows = _rows(await connection.execute_fetchall(_LOCK, (json.dumps([job_id]),)))
         return state(rows[job_id]) if job_id in rows else None
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        async with self._store.transaction(write=False) as connection:
+            return [row[0] for row in await connection.execute_fetchall(ATTEMPTS, (storable(job_id),))]
 
     def _be_the_worker(self) -> None:
         """Hold the file's worker lock, which the system takes from a process that ends."""

@@ -71,10 +71,10 @@ RETURNING job.job_id
 
 RELEASE = f"""
 WITH mine AS MATERIALIZED (
-    SELECT job_id, back.attempt
-    FROM unnest($1::text[], $2::integer[]) AS back (job_id, attempt) JOIN mta.job USING (job_id)
+    SELECT job_id, back.attempt, coalesce(back.waits, job.waits) AS waits
+    FROM unnest($1::text[], $2::integer[], $4::bytea[]) AS back (job_id, attempt, waits) JOIN mta.job USING (job_id)
     WHERE owner = $3 ORDER BY job_id FOR UPDATE OF job)
-UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = mine.attempt
+UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = mine.attempt, waits = mine.waits
 FROM mine, {_RELAXED} WHERE job.job_id = mine.job_id
 """
 
@@ -83,18 +83,21 @@ FORSAKE = "UPDATE mta.job SET owner = NULL WHERE job_id = ANY ($1) AND owner = $
 # An outcome that stands there already was written by an earlier try whose answer was lost.
 RECORD = """
 WITH written AS MATERIALIZED (
-    SELECT o.*, coalesce(job.owner = $8, false) AS mine
-    FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bytea[], $5::text[], $6::float8[], $7::boolean[])
-        AS o (job_id, seq, attempt, event, final, retry_at, doubtful) JOIN mta.job USING (job_id)
-    WHERE job.owner = $8 OR (job.seq = o.seq AND job.event = o.event)
+    SELECT o.*, coalesce(job.owner = $9, false) AS mine
+    FROM unnest($1::text[], $2::integer[], $3::integer[], $4::bytea[], $5::text[], $6::float8[], $7::boolean[], $8::bytea[])
+        AS o (job_id, seq, attempt, event, final, retry_at, doubtful, story) JOIN mta.job USING (job_id)
+    WHERE job.owner = $9 OR (job.seq = o.seq AND job.event = o.event)
     ORDER BY job_id FOR UPDATE OF job),
 now_written AS (
     UPDATE mta.job SET
         seq = o.seq, attempt = o.attempt, event = o.event, final = o.final, retry_at = o.retry_at,
         doubtful = job.doubtful OR o.doubtful, owner = NULL, intent = false, undecided = false, parked = false,
         settled_at = CASE WHEN o.final IS NOT NULL THEN extract(epoch FROM clock_timestamp()) END,
-        publisher = CASE WHEN o.final IS NOT NULL AND job.swept THEN $8::uuid END
-    FROM written o WHERE job.job_id = o.job_id AND o.mine)
+        publisher = CASE WHEN o.final IS NOT NULL AND job.swept THEN $9::uuid END
+    FROM written o WHERE job.job_id = o.job_id AND o.mine),
+told AS (
+    INSERT INTO mta.attempt (job_id, attempt, story)
+    SELECT job_id, attempt, story FROM written WHERE mine AND story IS NOT NULL ON CONFLICT DO NOTHING)
 SELECT job_id FROM written
 """
 
@@ -117,8 +120,10 @@ UPDATE mta.job SET publisher = NULL FROM known, {_RELAXED} WHERE job.job_id = kn
 """
 
 FORGET = """
-DELETE FROM mta.job WHERE job_id = ANY (ARRAY(
-    SELECT job_id FROM mta.job WHERE settled_at < $1 AND publisher IS NULL LIMIT $2 FOR UPDATE SKIP LOCKED))
+WITH old AS MATERIALIZED (
+    SELECT job_id FROM mta.job WHERE settled_at < $1 AND publisher IS NULL LIMIT $2 FOR UPDATE SKIP LOCKED),
+untold AS (DELETE FROM mta.attempt WHERE job_id = ANY (ARRAY(SELECT job_id FROM old)))
+DELETE FROM mta.job WHERE job_id = ANY (ARRAY(SELECT job_id FROM old))
 """
 
 TALLY = """
@@ -130,5 +135,7 @@ GROUP BY delivery_id ORDER BY delivery_id
 """
 
 FINALS = "SELECT job_id, final FROM mta.job WHERE delivery_id = $1 AND job_id > $2 ORDER BY job_id LIMIT $3"
+
+ATTEMPTS = "SELECT story FROM mta.attempt WHERE job_id = $1 ORDER BY attempt"
 
 FIND = f"SELECT {_ROW} FROM mta.job WHERE job_id = $1"

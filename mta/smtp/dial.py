@@ -11,6 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from mta.attempt import Broken, Path, Phase, Refused, Trouble
+from mta.dialogue import Line, remark
 from mta.lane import Lane
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.security import Security
@@ -34,11 +35,19 @@ _BROKEN_BEFORE = Broken(Trouble.TLS_FAILED, "TLS failed here before and is not t
 
 
 class Undialled(NamedTuple):
-    """No session came of it. `dead`: the host could not be talked to at all."""
+    """No session came of it. `dead`: the host could not be talked to at all. `dialogue`: what was said at the last try."""
 
     ended: Ended
     path: Path
     dead: bool = False
+    dialogue: Sequence[Line] = ()
+
+    @property
+    def said(self) -> Sequence[Line]:
+        """What was said or, where no connection came about, why not."""
+        if isinstance(self.ended.ending, Broken) and not self.dialogue:
+            return (remark(f"to {self.path.mx_host}: {self.ended.ending.text}"),)
+        return self.dialogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +149,11 @@ class Dialler:
             if not ready:
                 wire.abort()
         path = replace(path, tls=opening.tls)
+        dialogue = [remark(f"to {call.host.name} [{address}]:{call.host.port}"), *opening.dialogue()]
         if failed is not None:
-            return Undialled(failed, path, dead=failed.phase in (Phase.BANNER, Phase.EHLO))
+            return Undialled(failed, path, failed.phase in (Phase.BANNER, Phase.EHLO), dialogue)
         session = Session(wire, call.host, call.need, path, opening.offers)
+        session.opening = dialogue
         session.banner_time = opening.banner_time
         return session
 

@@ -1,18 +1,20 @@
 """One mail's message while hosts are tried: composed when a session is ready for it, and again only for less."""
 
 from mta.attempt import Broken, Phase, Trouble
+from mta.dialogue import Line
 from mta.smtp import Mail, Offers
 from mta.smtp.command import safe
 from mta.smtp.ended import Ended
 
 
 class Letter:
-    """A mail, and its message in the last form that was asked for."""
+    """A mail, and its message in the last form that was asked for. `dialogue`: what was said about it, to all hosts."""
 
-    __slots__ = ("_checked", "_content", "mail")
+    __slots__ = ("_checked", "_content", "dialogue", "mail")
 
     def __init__(self, mail: Mail) -> None:
         self.mail = mail
+        self.dialogue: list[Line] = []
         self._content: bytes | None = None
         self._checked: Offers | None = None  # what they last were good for
 

@@ -9,6 +9,7 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException
 from aiosmtplib.response import SMTPResponse
 
 from mta.attempt import Broken, Phase, Tls, Trouble
+from mta.dialogue import Line, remark
 from mta.reply import Reply, clean
 from mta.routing.route import Login
 from mta.routing.security import Security
@@ -19,6 +20,9 @@ from mta.smtp.login import log_in, mechanism
 from mta.smtp.tls import context_for, established
 from mta.smtp.wire import Wire
 from mta.traffic.rule import Timeouts
+
+_MAX_NOTED = 1024
+"""Octets of one reply that are noted, for as long as the connection is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,11 @@ class Opening:
         if failed is not None:
             self.wire.abort()
         return failed
+
+    def dialogue(self) -> list[Line]:
+        """What was said so far; nothing is noted of what follows. A server may say much: the first part will do."""
+        lines, self.wire.script = self.wire.script or [], None
+        return [(who, octets[:_MAX_NOTED]) for who, octets in lines]
 
     async def _greet(self) -> Ended | None:
         began = monotonic()
@@ -108,6 +117,7 @@ class Opening:
         match established(cast(ssl.SSLObject, self.wire.transport.get_extra_info("ssl_object")), security):
             case Tls() as made:
                 self.tls = made
+                self._remark(f"{made.version}, {made.cipher}, {made.auth}")
                 return None
             case wrong:
                 return wrong
@@ -118,10 +128,15 @@ class Opening:
             return None
         self._phase = Phase.AUTH
         chosen = mechanism(self._keywords.get("auth", ""), private=self.tls is not None or manners.loopback)
+        self.wire.secret = True
         response = await log_in(self.wire, manners.login, chosen, manners.timeouts.mail)
         if isinstance(response, Broken):
             return Ended(self._phase, response)
         return self._unless_positive(response)
+
+    def _remark(self, text: str) -> None:
+        if self.wire.script is not None:
+            self.wire.script.append(remark(text))
 
     def _unless_positive(self, response: SMTPResponse) -> Ended | None:
         if response.code < 300:

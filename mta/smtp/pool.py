@@ -75,7 +75,8 @@ class Pool:
             shelf = self._shelves[lane] = Shelf()
             self._sweep_later(lane, rule.timeouts.idle, rule.timeouts.idle)
         way = _Way(lane, shelf, route, rule, _need(route, rule))
-        ended, path, banner_time, nth = await self._try_hosts(way, Letter(mail), intend)
+        letter = Letter(mail)
+        ended, path, banner_time, nth = await self._try_hosts(way, letter, intend)
         return Attempt(
             phase=ended.phase,
             ending=ended.ending,
@@ -85,6 +86,8 @@ class Pool:
             banner_time=banner_time,
             dot_time=ended.dot_time,
             nth=nth,
+            rule=rule.name,
+            dialogue=letter.dialogue,
         )
 
     def open(self, lane: Lane) -> int:
@@ -121,6 +124,7 @@ class Pool:
                 return _Tried(_SHUTDOWN, tried.path)
             if isinstance(found, Undialled):
                 tried, host = _Tried(found.ended, found.path), hosts[0]
+                letter.dialogue += found.said
             else:
                 host, nth, banner_time, found.banner_time = found.host, found.messages, found.banner_time, None
                 ended = await self._transact(way, found, letter, intend)

@@ -1,9 +1,10 @@
 """An open session: what it leads to, what it offers, and the mails it carries one after another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mta.attempt import Delivered, Path, Phase, Refused
+from mta.dialogue import Line, remark
 from mta.routing.route import Host, Login
 from mta.smtp import Intend, Offers
 from mta.smtp.ended import Ended
@@ -41,6 +42,7 @@ class Session:
         "most",
         "need",
         "offers",
+        "opening",
         "path",
         "spoilt",
         "wire",
@@ -53,6 +55,7 @@ class Session:
         self.path = path
         self.offers = offers
         self.banner_time: float | None = None  # seconds; None once a mail has taken note of it
+        self.opening: Sequence[Line] = ()  # what was said before the first mail; goes with that
         self.messages = 0  # mails it was lent to
         self.most = 1  # that it may be lent to
         self.done = 0  # mails that the server gave its verdict on
@@ -83,12 +86,14 @@ class Session:
 
     async def transact(self, letter: Letter, timeouts: Timeouts, intend: Intend) -> Ended:
         """One mail. If it is cancelled the session is spoilt: it ends when nobody waits for it any more."""
+        letter.dialogue += self.opening or [remark(f"on a kept connection to {self.host.name} [{self.path.remote_ip}]")]
+        self.opening = ()
         content = await letter.content(self.offers)
         if isinstance(content, Ended):
             return content
         if hindrance := letter.mail.hindrance():
             return Ended(Phase.MAIL, hindrance)
-        transaction = Transaction(self, letter.mail, content, timeouts)
+        transaction = Transaction(self, letter, content, timeouts)
         finished = False
         try:
             ended = await transaction.run(intend)

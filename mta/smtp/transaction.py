@@ -12,10 +12,12 @@ from typing import Protocol
 from aiosmtplib.errors import SMTPException, SMTPServerDisconnected
 
 from mta.attempt import Broken, Delivered, Doubtful, Phase, Refused, Trouble
-from mta.smtp import Intend, Mail, Offers
+from mta.dialogue import remark
+from mta.smtp import Intend, Offers
 from mta.smtp.answer import Answer
 from mta.smtp.command import envelope_commands, in_chunks, stuffed
 from mta.smtp.ended import Ended, broken, refused
+from mta.smtp.letter import Letter
 from mta.smtp.wire import Owed, Wire
 from mta.traffic.rule import Timeouts
 
@@ -38,15 +40,27 @@ class Line(Protocol):
 class Transaction:
     """One mail on one session. Afterwards the session is clean, or its wire is closed."""
 
-    __slots__ = ("_chunks", "_content", "_dot_at", "_first", "_line", "_mail", "_phase", "_timeouts", "_wire")
+    __slots__ = (
+        "_chunks",
+        "_content",
+        "_dialogue",
+        "_dot_at",
+        "_first",
+        "_line",
+        "_mail",
+        "_phase",
+        "_timeouts",
+        "_wire",
+    )
 
-    def __init__(self, line: Line, mail: Mail, content: bytes, timeouts: Timeouts) -> None:
+    def __init__(self, line: Line, letter: Letter, content: bytes, timeouts: Timeouts) -> None:
         self._line = line
         self._wire = line.wire
-        self._mail = mail
+        self._mail = letter.mail
+        self._dialogue = letter.dialogue
         self._content = content
         self._timeouts = timeouts
-        self._chunks = not mail.test and in_chunks(content, line.offers)
+        self._chunks = not letter.mail.test and in_chunks(content, line.offers)
         self._phase = Phase.MAIL
         self._first: Owed | None = None
         self._dot_at: float | None = None
@@ -99,11 +113,14 @@ class Transaction:
         owed = self._wire.expect(limits, None if self._first else timeouts.transaction)
         self._first = self._first or owed
         self._wire.write(b"".join(commands))
+        self._dialogue.extend([("C", command) for command in commands])
+        fault = None
         try:
             await owed.future
-        except SMTPException as fault:
-            return owed.answers, fault
-        return owed.answers, None
+        except SMTPException as raised:
+            fault = raised
+        self._dialogue.extend([("S", answer.octets) for answer in owed.answers])
+        return owed.answers, fault
 
     async def _leave_test(self, later: Sequence[Answer]) -> None:
         if not later:
@@ -161,6 +178,7 @@ class Transaction:
         owed = wire.expect((timeouts.block,))
         if self._chunks:
             wire.write(b"BDAT %d LAST\r\n" % len(octets))
+            self._dialogue.append(("C", b"BDAT %d LAST" % len(octets)))
         if len(octets) > _TAIL:
             octets = await self._write_ahead(octets, owed)
         intended = await intend()
@@ -171,6 +189,7 @@ class Transaction:
             return Ended(self._phase, Broken(Trouble.FENCED, "the claim could not be confirmed"))
         self._line.dot_left()
         wire.write(octets)
+        self._dialogue.append(remark(f"the message, {len(self._content)} octets"))
         # Now the message may be complete: a connection lost from here on leaves it in doubt.
         self._dot_at = monotonic()
         wire.postpone(timeouts.dot)
@@ -190,11 +209,13 @@ class Transaction:
     def _early(self, answer: Answer) -> Ended:
         """The server did not wait for the end of the message."""
         self._wire.abort()
+        self._dialogue.append(("S", answer.octets))
         return Ended(self._phase, refused(answer))
 
     async def _judge(self, answer: Answer) -> Ended:
         """The answer to the whole message."""
         dot_time = monotonic() - (self._dot_at or 0.0)
+        self._dialogue.append(("S", answer.octets))
         if answer.positive:
             return Ended(self._phase, Delivered(answer.reply()), dot_time)
         ending = refused(answer)

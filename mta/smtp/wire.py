@@ -17,6 +17,7 @@ from aiosmtplib.errors import SMTPException, SMTPReadTimeoutError, SMTPServerDis
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
+from mta.dialogue import Line, veiled
 from mta.smtp.answer import Answer, Answers, garbage
 
 _FAREWELL = 3.0
@@ -42,7 +43,11 @@ class Owed:
 
 
 class Wire(SMTPProtocol):
-    """A connection from its greeting on. `limit`: seconds for the greeting."""
+    """A connection from its greeting on. `limit`: seconds for the greeting.
+
+    `script` notes what is said while the connection is opened, for whoever opens it to take away; what is said while
+    `secret` is set is veiled.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
         super().__init__(loop)
@@ -54,6 +59,8 @@ class Wire(SMTPProtocol):
         self._deadline = self._horizon = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        self.script: list[Line] | None = []
+        self.secret = False
         self.greeting = self.expect((limit,))
 
     @property
@@ -93,6 +100,9 @@ class Wire(SMTPProtocol):
         if owed.since is None:
             self._begin(owed, now)
         owed.answers.append(answer)
+        if self.script is not None:
+            challenge = self.secret and answer.code == 334
+            self.script.append(("S", b"334 ***" if challenge else answer.octets))
         if len(owed.answers) == len(owed.limits):
             self._owed.popleft()
             if not owed.future.done():  # else: whoever waited was cancelled
@@ -136,6 +146,8 @@ class Wire(SMTPProtocol):
         if not self._out:
             self._loop.call_soon(self.flush)
         self._out.append(data)
+        if self.script is not None:
+            self.script.append(("C", veiled(data) if self.secret else data))
 
     def flush(self) -> None:
         """Send what was written now."""

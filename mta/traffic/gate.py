@@ -79,6 +79,7 @@ class _Line:
     alarm: asyncio.TimerHandle | None = None
     patience: float = 0.0
     ordered: tuple[int, float | None] | None = None
+    reply: str | None = None
 
     def follow(self, rule: Rule, now: float) -> None:
         """See whether an operator's limits have come into force, or gone."""
@@ -144,6 +145,8 @@ class LaneGate:
             signal = read_signal(attempt, rule)
             signal = line.guide.settled(begun, attempt, signal, line.turns.speed(permit.rule), now)
             self.signals[signal.kind] += 1
+            if signal.kind in (Kind.SLOW_DOWN, Kind.SUSPEND):
+                line.reply = attempt.reply.line if attempt.reply else attempt.text
             pause = _pause(line, signal, attempt, permit.rule, now)
         self._serve(line)
         return pause
@@ -239,7 +242,7 @@ class LaneGate:
                 wait = min(wait, line.patience if guessed else line.guide.horizon)
             start = now + wait
             due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
-        return Held(self._clock() + due - now, why)
+        return Held(self._clock() + due - now, why, line.reply)
 
     def _line(self, lane: Lane, rule: Rule, now: float) -> _Line:
         line = self._lines.get(lane)

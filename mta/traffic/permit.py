@@ -20,10 +20,12 @@ class Permit:
 @dataclass(frozen=True, slots=True)
 class Held:
     """No leave before `until` (POSIX seconds): the job goes back to its queue, no attempt is counted. `why` is for people:
-    the limit, rule or reply behind it."""
+    the limit or rule behind it; `reply`: what the site said last that slowed its lane down or closed it, as far as this
+    process heard it."""
 
     until: float
     why: str
+    reply: str | None = None
 
 
 class Gate(Protocol):

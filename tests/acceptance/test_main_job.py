@@ -62,7 +62,25 @@ def test_the_statuses_of_a_hundred_messages_move_as_the_domain_page_says(
         "user_unknown": 10,
         "mailbox_full": 10,
     }
+    story = json.loads(installation.run("explain", "job", job_of(installation, recovering[0]), "--json"))
+    assert [(attempt["event"], attempt["smtp"]["code"]) for attempt in story["history"]] == [
+        ("delayed", 450),
+        ("sent", 250),
+    ]
+    assert [attempt["dialogue"][-1][:5] for attempt in story["history"]] == ["S 450", "S 250"]
     installation.run("reconcile")
+
+
+def job_of(installation: Installation, recipient: str) -> str:
+    async def fetch() -> str:
+        connection = await asyncpg.connect(installation.store)
+        try:
+            found: str = await connection.fetchval("SELECT job_id FROM tracker.message WHERE address = $1", recipient)
+            return found
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetch())
 
 
 CONNECTIONS = 10

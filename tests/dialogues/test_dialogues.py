@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from aiosmtplib.auth import auth_login_encode, auth_plain_encode
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Refused
+from mta.dialogue import transcript
 from mta.envelope import Envelope
 from mta.lane import Lane, Source
 from mta.routing.route import Host, Login, NoRoute, Route
@@ -91,6 +93,23 @@ def outcome(attempt: Attempt) -> str:
             return f"doubtful {attempt.phase}"
 
 
+def gives_nothing_away(attempt: Attempt, dialogue: Dialogue) -> None:
+    """What is kept of a dialogue has the reply that decided, and neither message nor password."""
+    kept = transcript(attempt.dialogue)
+    assert kept
+    message = {
+        line.decode("utf-8", "replace") for line in MESSAGES[dialogue.get("message", "small")].splitlines() if line
+    }
+    assert not {line[2:] for line in kept if line.startswith("C")} & message
+    if "login" in dialogue.heading:
+        user, password = dialogue.get("login").split()
+        secrets = auth_login_encode(user, password), (auth_plain_encode(user, password),)
+        assert not [line for line in kept for words in secrets for word in words if word.decode() in line]
+        assert not [line for line in kept if line.startswith("C AUTH") and len(line.split()) > 3 and line[-3:] != "***"]
+    if attempt.reply is not None and attempt.reply.text and not attempt.reply.text.startswith("\\"):
+        assert [line for line in kept if line.startswith(f"S {attempt.reply.code}")]
+
+
 async def converse(dialogue: Dialogue) -> None:
     before = sockets()
     async with Scripted(dialogue.scripts, CERTIFICATES) as server:
@@ -101,6 +120,8 @@ async def converse(dialogue: Dialogue) -> None:
     assert server.faults == []
     for attempt, said in zip(attempts, dialogue.heading.get("says", []), strict=False):
         assert said in (attempt.reply.line if attempt.reply else attempt.text)
+    for attempt in attempts:
+        gives_nothing_away(attempt, dialogue)
     for attempt, secured in zip(attempts, dialogue.heading.get("secured", []), strict=False):
         assert (attempt.path.tls.auth if attempt.path.tls else "clear") == secured
     if "arrives" in dialogue.heading:

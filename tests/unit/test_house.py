@@ -11,6 +11,7 @@ MAY_IMPORT = {"mta": {"mta"}, "feedback": {"feedback", "mta"}, "worker": {"worke
 
 PURE = [
     "mta/attempt.py",
+    "mta/dialogue.py",
     "mta/binary.py",
     "mta/envelope.py",
     "mta/lane.py",
@@ -55,6 +56,7 @@ PURE = [
     "feedback/encoding.py",
     "feedback/event.py",
     "feedback/log/row.py",
+    "feedback/log/story.py",
     "feedback/qualification.py",
     "feedback/qualifier/check.py",
     "feedback/qualifier/line.py",

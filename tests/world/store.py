@@ -5,13 +5,13 @@ What a ticket finds is decided by the same pure code as in the adapters; the con
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeVar
 
-from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
 from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
 
@@ -31,6 +31,7 @@ class Kept:
     swept: bool = False
     settled_at: float | None = None
     publisher: str | None = None
+    attempts: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -105,11 +106,12 @@ class Store:
                 mine[job_id] = attempt
         return set(mine)
 
-    def release(self, jobs: Sequence[tuple[str, int]], me: str) -> None:
+    def release(self, jobs: Sequence[tuple[str, int]], me: str, waits: Mapping[str, bytes]) -> None:
         for job_id, attempt in jobs:
             kept = self.jobs.get(job_id)
             if kept is not None and kept.row.owner == me:
-                kept.row = replace(kept.row, owner=None, intent=False, announced=True, attempt=attempt)
+                told = waits.get(job_id, kept.row.waits)
+                kept.row = replace(kept.row, owner=None, intent=False, announced=True, attempt=attempt, waits=told)
                 self.told("released", job_id, me)
 
     def forsake(self, job_ids: Sequence[str], me: str) -> None:
@@ -147,6 +149,8 @@ class Store:
             undecided=False,
             parked=False,
         )
+        if outcome.story is not None:
+            kept.attempts.setdefault(outcome.attempt, outcome.story)
         kept.settled_at = None if outcome.final is None else self.clock()
         kept.publisher = me if outcome.final is not None and kept.swept else None
         self.told("recorded", outcome.job_id, outcome)
@@ -295,9 +299,9 @@ class StoreLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]]) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
         self._hand.drop(job_id for job_id, _ in jobs)
-        await self._call("release", lambda: self._store.release(jobs, self._me))
+        await self._call("release", lambda: self._store.release(jobs, self._me, waits))
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         await self._call("forsake", lambda: self._store.forsake(job_ids, self._me))
@@ -357,6 +361,10 @@ class StoreLog:
     async def find(self, job_id: str) -> State | None:
         kept = self._store.jobs.get(job_id)
         return None if kept is None else state(kept.row)
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        kept = self._store.jobs.get(job_id)
+        return [] if kept is None else [story for _, story in sorted(kept.attempts.items())]
 
     async def _beat(self) -> None:
         await self._call("beat", lambda: self._store.beat(self._me, self._lease))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from feedback.event import timestamp
-from feedback.log import State
+from feedback.log.story import KeptAttempt, Wait, read_attempts, read_waits
 from feedback.store import StoreAway
 from mta.duration import format_duration
 from mta.envelope import Domain, a_form
@@ -21,6 +21,8 @@ from mta.traffic.rule import Rule
 from worker import adapters, outside
 from worker.command.orders import concerning, sentence
 from worker.command.orders import told as order_told
+from worker.console.hearing import hear
+from worker.console.views import message
 from worker.orders.order import Order
 from worker.settings import Settings
 from worker.shares import story
@@ -31,27 +33,29 @@ _CHANGES = 10
 
 def job(settings: Settings, job_id: str, json: bool) -> int:
     try:
-        state = asyncio.run(_find(settings, job_id))
+        heard = asyncio.run(_hear(settings, job_id))
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
-    if state is None:
+    if heard is None:
         print(f"no job {job_id} has been accepted; is it still in the queue, or was it rejected?", file=sys.stderr)
         return 1
-    told = _told(state)
-    last = told["last_event"] or {}
+    now = time.time()
+    story = message.story(heard, now)
     orders: list[Order] = []
-    if not last.get("final"):
-        site, name = (last.get("path") or {}).get("site"), told["rcpt_to"].rpartition("@")[2]
-        orders = _orders(settings, site, name, state.face.delivery_id)
-    told["orders"] = list(map(order_told, orders))
-    print(msgspec.json.encode(told).decode() if json else "\n".join([_story(told), *_sentences(orders)]))
+    if story.standing not in ("sent", "failed", "cancelled"):
+        orders = _orders(settings, story.site, story.address.rpartition("@")[2], story.delivery_id)
+    if json:
+        told = _told(heard, story) | {"orders": list(map(order_told, orders))}
+        print(msgspec.json.encode(told).decode())
+    else:
+        print("\n".join([*_story(story, heard), *_sentences(orders)]))
     return 0
 
 
-async def _find(settings: Settings, job_id: str) -> State | None:
-    async with adapters.opened(adapters.delivery_log(settings, adapters.worker_name(settings))) as log:
-        return await log.find(job_id)
+async def _hear(settings: Settings, job_id: str) -> message.Heard | None:
+    async with adapters.opened(adapters.records(settings)) as records:
+        return await hear(records, job_id)
 
 
 def _orders(settings: Settings, site: str | None, domain: str, delivery_id: str = "") -> list[Order]:
@@ -67,42 +71,53 @@ def _sentences(orders: list[Order]) -> list[str]:
     return [f"  by order: {sentence(order)}" for order in orders]
 
 
-def _told(state: State) -> dict[str, Any]:
-    last: dict[str, Any] | None = msgspec.json.decode(state.last_event) if state.last_event else None
+def _told(heard: message.Heard, story: message.Story) -> dict[str, Any]:
+    job = heard.job
+    newest = job.event if job else heard.message.event if heard.message else None
     return {
-        "job_id": state.face.job_id,
-        "delivery_id": state.face.delivery_id,
-        "rcpt_to": state.face.rcpt_to,
-        "accepted_at": timestamp(state.accepted_at),
-        "expires_at": timestamp(state.expires_at),
-        "attempts": state.attempt,
-        "in_doubt": state.doubtful,
-        "last_event": last,
+        "job_id": story.job_id,
+        "delivery_id": story.delivery_id,
+        "rcpt_to": story.address,
+        "accepted_at": timestamp(job.accepted_at) if job else None,
+        "expires_at": timestamp(job.expires_at) if job else None,
+        "attempts": job.attempt if job else None,
+        "in_doubt": story.in_doubt,
+        "last_event": msgspec.json.decode(newest) if newest else None,
+        "worker": heard.owner,
+        "next": story.next,
+        "waits": [_wait(wait) for wait in read_waits(job.waits if job else None)],
+        "history": [_attempt(attempt) for attempt in read_attempts(heard.attempts)],
     }
 
 
-def _story(told: dict[str, Any]) -> str:
-    lines = [
-        f"job {told['job_id']} of delivery {told['delivery_id']}, to {told['rcpt_to']}",
-        f"  accepted {told['accepted_at']}, valid until {told['expires_at']}, {told['attempts']} attempts so far",
-    ]
-    if told["in_doubt"]:
+def _wait(wait: Wait) -> dict[str, Any]:
+    return msgspec.to_builtins(wait) | {"since": timestamp(wait.since), "until": timestamp(wait.until)}
+
+
+def _attempt(attempt: KeptAttempt) -> dict[str, Any]:
+    return msgspec.to_builtins(attempt) | {"began_at": timestamp(attempt.began_at)}
+
+
+def _story(story: message.Story, heard: message.Heard) -> list[str]:
+    lines = [f"job {story.job_id} of delivery {story.delivery_id}, to {story.address}"]
+    if heard.job is not None:
+        lines.append(f"  valid until {timestamp(heard.job.expires_at)}, {heard.job.attempt} attempts so far")
+    if story.in_doubt:
         lines.append("  in doubt: the receiver may have taken a copy without our knowing")
-    last = told["last_event"]
-    if last is None:
-        return "\n".join([*lines, "  no outcome yet: it waits for its contact date or its turn, or is being sent now"])
-    lines.append(f"  {last['at']} {last['event']}" + (f" ({last['cause']})" if "cause" in last else ""))
-    if smtp := last.get("smtp"):
-        said = f"{smtp['code']} {smtp['text']}" if smtp["code"] else smtp["text"]
-        host = (last.get("path") or {}).get("mx_host") or "nobody"
-        lines.append(f"    {host} at {smtp['phase']}: {said}")
-    if means := last.get("qualification"):
-        lines.append(f"    read as {means['name']} ({means['type']}, {means['reason_name']}) by rule {means['rule']}")
-    if last.get("detail"):
-        lines.append(f"    {last['detail']}")
-    if last["event"] == "delayed":
-        lines.append(f"  next: tried again at {last['next_attempt_at']}")
-    return "\n".join(lines)
+    for moment in story.moments:
+        lines += _moment(moment)
+    lines += [f"  {fact.name}: {fact.value}" for fact in story.meaning]
+    return [*lines, f"  next: {story.next}"]
+
+
+def _moment(moment: message.Moment) -> list[str]:
+    detail = f": {moment.detail}" if moment.detail else ""
+    facts = ", ".join(f"{fact.name} {fact.value}" for fact in moment.facts)
+    return [
+        f"  {timestamp(moment.at)} {'(to come) ' if moment.ahead else ''}{moment.what}{detail}",
+        *([f"    {facts}"] if facts else []),
+        *(f"      {line}" for line in moment.dialogue),
+    ]
 
 
 def domain(settings: Settings, name: str, json: bool) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from feedback.qualifier.unknown import Decision
 from feedback.tracker.figures import Figures, figures
 from feedback.unknown import UnknownReplies
+from worker.console.hearing import hear
 from worker.console.records import Action, Records, Search
 from worker.console.remembered import Remembered
 from worker.console.views import course, delivery, lane, message, unknown, worker
@@ -105,14 +106,9 @@ class Desk:
 
     async def story(self, job_id: str) -> message.Story | None:
         records = await self._records()
-        known, logged = await records.message(job_id), await records.job(job_id)
-        if known is None and logged is None:
+        heard = await hear(records, job_id)
+        if heard is None:
             return None
-        job, owner = logged or (None, None)
-        heard = message.Heard(known, job, owner)
-        if known is not None:
-            bounces = await records.bounces(known.address, job_id)
-            heard = message.Heard(known, job, owner, bounces, await records.quarantine(known.address))
         told = message.story(heard, self.now())
         final = told.standing in ("sent", "failed", "cancelled")
         return told if final else replace(told, hindrances=tuple(await self._hindrances(told)))

@@ -1,5 +1,7 @@
 """Every promise of the `DeliveryLog` seam, against both adapters and the model."""
 
+from dataclasses import replace
+
 import pytest
 
 from feedback.log import (
@@ -508,3 +510,35 @@ async def test_a_job_cancelled_without_its_ticket_is_published_by_somebody_and_i
     [claim] = await heir.claim([ticket(intended)], NOW)
     assert isinstance(claim, Settled)
     assert claim.state.doubtful
+
+
+async def test_a_job_handed_back_keeps_its_waits_until_it_is_handed_back_with_others(log: DeliveryLog) -> None:
+    job, other = face(), face()
+    await log.claim([ticket(job), ticket(other)], NOW)
+    await log.release([(job.job_id, 0), (other.job_id, 0)], {job.job_id: b"[1]"})
+    claims = await log.claim([ticket(job), ticket(other)], NOW)
+    assert [claim.state.waits for claim in claims if isinstance(claim, Taken)] == [b"[1]", None]
+    await log.release([(job.job_id, 0), (other.job_id, 0)], {other.job_id: b"[2]"})
+    assert [found.waits for one in (job, other) if (found := await log.find(one.job_id))] == [b"[1]", b"[2]"]
+
+
+async def test_attempts_are_kept_in_order_each_once_and_only_by_the_jobs_owner(store: Store) -> None:
+    log, job = await store.worker(), face()
+    await log.claim([ticket(job)], NOW)
+    first = replace(delayed(job, NOW + 1), story=b"first")
+    await log.record([first])
+    await log.record([first])  # its answer was lost
+    await log.record([replace(delayed(job, NOW + 1, seq=2, attempt=2), story=b"a stranger's")])
+    await log.claim([ticket(job, 1)], NOW + 2)
+    await log.record([replace(sent(job, seq=2, attempt=2), story=b"second")])
+    assert await log.attempts(job.job_id) == [b"first", b"second"]
+    assert await log.attempts("unheard-of") == []
+
+
+async def test_attempts_are_forgotten_with_their_job(log: DeliveryLog) -> None:
+    job, other = face(), face()
+    await log.claim([ticket(job), ticket(other)], NOW)
+    await log.record([replace(sent(job), story=b"told"), replace(delayed(other, NOW + 1), story=b"told too")])
+    assert await log.forget(2 * NOW, 10) == 1
+    assert await log.attempts(job.job_id) == []
+    assert await log.attempts(other.job_id) == [b"told too"]

@@ -6,6 +6,7 @@ import pytest
 
 from feedback.event import encode
 from feedback.log import DeliveryLog, Fresh, InDoubt, Settled, Taken, Waiting
+from feedback.log.story import read_attempts, read_waits
 from feedback.qualification import Code, Qualification, Reason, Type
 from feedback.writer import Writer
 from mta.attempt import Attempt, Delivered, Path, Phase, Refused
@@ -73,6 +74,26 @@ async def test_a_held_job_is_handed_back_without_an_event() -> None:
     await desk.settlement.settle(TICKET, STATE, HeldUntil(NOW + 60, "its turn"), NOW)
     assert desk.journal.calls == ["release", "park", "done"]
     assert desk.queue.parked == [(TICKET, 60.0, 0)]
+
+
+async def test_a_held_job_is_handed_back_with_what_it_waits_for() -> None:
+    desk = Desk()
+    held = HeldUntil(NOW + 60, "rule big: 3 connections", "big.example", "big", "421 too many")
+    await desk.settlement.settle(TICKET, STATE, held, NOW)
+    [wait] = read_waits(desk.log.waits["j"])
+    assert (wait.since, wait.until, wait.why) == (NOW, NOW + 60, "rule big: 3 connections")
+    assert (wait.site, wait.rule, wait.reply, wait.attempts) == ("big.example", "big", "421 too many", STATE.attempt)
+
+
+async def test_an_attempt_that_failed_is_recorded_with_what_was_said() -> None:
+    desk = Desk()
+    said = dataclasses.replace(tried(Reply(452, "4.2.2 Full")), dialogue=[("C", b"DATA"), ("S", b"452 4.2.2 Full")])
+    await desk.settlement.settle(TICKET, STATE, RetryAt(NOW + 300, said, SOFT), NOW)
+    [kept] = read_attempts(await desk.log.attempts("j"))
+    assert (kept.attempt, kept.event, kept.ms) == (1, "delayed", 250)
+    assert list(kept.dialogue) == ["C DATA", "S 452 4.2.2 Full"]
+    assert kept.qualification is not None
+    assert kept.qualification.rule == "full"
 
 
 async def test_an_impossible_job_fails_with_the_reason_in_words() -> None:

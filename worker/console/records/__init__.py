@@ -161,6 +161,9 @@ class Records(Protocol):
     async def job(self, job_id: str) -> tuple[JobRow, str | None] | None:
         """As the log knows it, with the name of the worker that has it in hand."""
 
+    async def attempts(self, job_id: str) -> list[bytes]:
+        """What the log keeps of a job's attempts, in their order (see `feedback.log.story`)."""
+
     async def bounces(self, address: str, job_id: str) -> list[Bounce]:
         """The errors of a job that counted for its address's quarantine, the earliest first."""
 

@@ -5,6 +5,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from feedback.log import statements as log
 from feedback.log.postgres import MIGRATIONS as LOG
 from feedback.log.row import COLUMNS as JOB
 from feedback.log.row import Row as JobRow
@@ -131,6 +132,9 @@ class PostgresRecords:
     async def job(self, job_id: str) -> tuple[JobRow, str | None] | None:
         found = await self._read(_JOB, storable(job_id))
         return (JobRow(*found[0][:-1]), found[0][-1]) if found else None
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        return [row[0] for row in await self._read(log.ATTEMPTS, storable(job_id))]
 
     async def bounces(self, address: str, job_id: str) -> list[Bounce]:
         return [Bounce(*row) for row in await self._read(_BOUNCES, address, f"{storable(job_id)}/")]

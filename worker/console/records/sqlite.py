@@ -9,6 +9,7 @@ import aiosqlite
 
 from feedback.log.row import COLUMNS as JOB
 from feedback.log.row import Row as JobRow
+from feedback.log.sqlite import ATTEMPTS
 from feedback.log.sqlite import MIGRATIONS as LOG
 from feedback.store.sqlite import Sqlite
 from feedback.store.text import storable
@@ -127,6 +128,9 @@ class SqliteRecords:
     async def job(self, job_id: str) -> tuple[JobRow, str | None] | None:
         found = await self._read(f"SELECT {', '.join(JOB)} FROM log_job WHERE job_id = ?", storable(job_id))
         return (JobRow(*found[0]), JobRow(*found[0]).owner) if found else None
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        return [row[0] for row in await self._read(ATTEMPTS, storable(job_id))]
 
     async def bounces(self, address: str, job_id: str) -> list[Bounce]:
         return [Bounce(*row) for row in await self._read(_BOUNCES, address, f"{storable(job_id)}/")]

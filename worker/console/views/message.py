@@ -8,10 +8,11 @@ import msgspec
 from feedback.event import Event
 from feedback.log.row import Row as JobRow
 from feedback.log.row import read_face
+from feedback.log.story import KeptAttempt, Wait, read_attempts, read_waits
 from feedback.tracker.figures import reason_name
 from feedback.tracker.message import Bounce, Message, posix
 from feedback.tracker.quarantine import Quarantine
-from worker.console.views.wording import STANDINGS, words
+from worker.console.views.wording import STANDINGS, lasting, milliseconds, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +30,23 @@ class MessageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened to a message, or will. `tone`: `good`, `bad`, `wait` or `plain`."""
+    """One thing that happened to a message, or will. `tone`: `good`, `bad`, `wait` or `plain`; `dialogue`: what was said,
+    where that is kept."""
 
     at: float
     what: str
     detail: str = ""
     tone: str = "plain"
     ahead: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    name: str
-    value: str
+    facts: tuple[Fact, ...] = ()
+    dialogue: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +72,15 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What log and tracker know of one job; at least one of the two knows it. `owner`: the worker that has it in hand."""
+    """What log and tracker know of one job; at least one of the two knows it. `owner`: the worker that has it in hand;
+    `attempts`: those the log has kept."""
 
     message: Message | None
     job: JobRow | None
     owner: str | None
     bounces: Sequence[Bounce] = ()
     quarantine: Quarantine | None = None
+    attempts: Sequence[bytes] = ()
 
 
 def listed(messages: Sequence[Message]) -> list[MessageRow]:
@@ -151,7 +157,13 @@ def _next(standing: str, event: Event | None, heard: Heard, now: float) -> str:
         return f"Worker {heard.owner} has it in hand: {doing}."
     if event is not None and event.next_attempt_at is not None:
         due = posix(event.next_attempt_at)
-        return "The next attempt is due now." if due <= now else "It waits for its next attempt."
+        if due > now:
+            return f"It waits for its next attempt, in {lasting(due - now)}."
+        if (held := _held(heard)) is None:
+            return "The next attempt is due now."
+        return f"The next attempt is due; {_holding(held, now)}"
+    if held := _held(heard):
+        return f"It is not tried yet: {_holding(held, now)}"
     return "It waits in the queue for its contact date or its turn."
 
 
@@ -160,13 +172,19 @@ def _moments(heard: Heard, event: Event | None) -> list[Moment]:
     accepted = heard.job.accepted_at if heard.job else heard.message.accepted_at if heard.message else None
     if accepted is not None:
         moments.append(Moment(accepted, "Taken from the queue"))
-    for bounce in heard.bounces:
+    attempts = read_attempts(heard.attempts)
+    moments += map(_tried, attempts)
+    moments += map(_waited, read_waits(heard.job.waits if heard.job else None))
+    for bounce in () if attempts else heard.bounces:
         if event is None or bounce.event_id != event.event_id:
             moments.append(Moment(bounce.at, f"{bounce.type} error", words(reason_name(bounce.reason)), "wait"))
     if event is not None and event.event != "accepted":
-        moments.append(_ending(event))
+        if (event.event, event.attempt) not in [(one.event, one.attempt) for one in attempts]:
+            moments.append(_ending(event))
         if event.next_attempt_at is not None and heard.owner is None:
             moments.append(Moment(posix(event.next_attempt_at), "Next attempt", ahead=True))
+    if (held := _held(heard)) is not None:
+        moments.append(Moment(held.until, "Looked at again", "or earlier, when its site takes more", ahead=True))
     if heard.job is not None and heard.job.final is None:
         moments.append(
             Moment(heard.job.expires_at, "End of its validity", "it fails if it has not been sent", ahead=True)
@@ -174,8 +192,59 @@ def _moments(heard: Heard, event: Event | None) -> list[Moment]:
     return moments
 
 
+def _held(heard: Heard) -> Wait | None:
+    """The wait that a job is in, if it has not been tried since and nobody has it in hand."""
+    job = heard.job
+    if job is None or job.final is not None or heard.owner is not None:
+        return None
+    last = next(reversed(read_waits(job.waits)), None)
+    return last if last is not None and last.attempts >= job.attempt and last.since >= (job.retry_at or 0.0) else None
+
+
+def _holding(held: Wait, now: float) -> str:
+    again = f"looked at again in {lasting(held.until - now)}" if held.until > now else "to be looked at again now"
+    return f"held, {again}: {_why(held)}"
+
+
+def _why(wait: Wait) -> str:
+    said = f"; the site had said: {wait.reply}" if wait.reply else ""
+    rule = f" (rule {wait.rule})" if wait.rule and f"rule {wait.rule}:" not in wait.why else ""
+    return f"{wait.why}{rule}{said}"
+
+
+def _waited(wait: Wait) -> Moment:
+    times = f", {wait.times} times" if wait.times > 1 else ""
+    return Moment(wait.since, f"Held for {lasting(wait.until - wait.since)}{times}", _why(wait), "wait")
+
+
+def _tried(attempt: KeptAttempt) -> Moment:
+    what = f"Attempt {attempt.attempt}: {STANDINGS.get(attempt.event, attempt.event)}"
+    said = "" if attempt.smtp is None else f"{attempt.smtp.code or ''} {attempt.smtp.text}".strip()
+    tone = _TONES.get(attempt.event, "wait")
+    return Moment(attempt.began_at, what, said, tone, facts=_way(attempt), dialogue=tuple(attempt.dialogue))
+
+
+def _way(attempt: KeptAttempt) -> tuple[Fact, ...]:
+    facts = []
+    if attempt.path and attempt.path.mx_host:
+        facts.append(Fact("host", f"{attempt.path.mx_host} ({attempt.path.remote_ip or 'no address'})"))
+    if attempt.rule:
+        facts.append(Fact("traffic rule", attempt.rule))
+    facts.append(Fact("waited for leave", milliseconds(attempt.waited_ms)))
+    facts.append(Fact("took", milliseconds(attempt.ms)))
+    if attempt.nth:
+        facts.append(Fact("message on its connection", str(attempt.nth)))
+    if means := attempt.qualification:
+        facts.append(Fact("read as", f"{words(means.name)} ({means.type}, {words(means.reason_name)}) by {means.rule}"))
+    facts.append(Fact("worker", attempt.worker))
+    return tuple(facts)
+
+
+_TONES = {"sent": "good", "failed": "bad", "cancelled": "bad"}
+
+
 def _ending(event: Event) -> Moment:
-    tone = {"sent": "good", "failed": "bad", "cancelled": "bad"}.get(event.event, "wait")
+    tone = _TONES.get(event.event, "wait")
     what = STANDINGS[event.event].capitalize()
     if event.cause:
         what += f": {words(event.cause)}"
