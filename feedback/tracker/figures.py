@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from feedback.qualification import Reason
 from feedback.tracker.message import Message
+from feedback.tracker.wait import Wait, Waits, by_domain, percentiles, together
 
 HARD_SHARE = 2.0
 SOFT_SHARE = 10.0
@@ -19,6 +21,9 @@ _SOFT = {
     Reason.MAILBOX_FULL,
     Reason.REFUSED,
 }
+
+
+_NONE: Mapping[Wait, int] = MappingProxyType({})
 
 
 class Cell(NamedTuple):
@@ -57,11 +62,16 @@ class DomainFigures:
     hard: float
     soft: float
     flagged: bool
+    waits: Waits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One delivery: accepted = sent + failed + cancelled + in_flight; `success` is the percentage sent."""
+    """One delivery: accepted = sent + failed + cancelled + in_flight; `success` is the percentage sent.
+
+    `waits`: from acceptance to delivery, None while nothing is sent. `across`: messages whose newest error has a reason, by
+    domain and by that reason.
+    """
 
     delivery_id: str
     accepted: int
@@ -70,8 +80,10 @@ class Figures:
     cancelled: int
     in_flight: int
     success: float
+    waits: Waits | None = None
     by_reason: dict[str, ReasonFigures] = field(default_factory=dict)
     by_domain: dict[str, DomainFigures] = field(default_factory=dict)
+    across: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def cell(message: Message) -> Cell | None:
@@ -94,16 +106,19 @@ def changes(old: Mapping[str, Message], new: Iterable[Message]) -> Counter[Cell]
     return Counter({where: by for where, by in moved.items() if by})
 
 
-def figures(cells: Mapping[Cell, int]) -> list[Figures]:
+def figures(cells: Mapping[Cell, int], waits: Mapping[Wait, int] = _NONE) -> list[Figures]:
     """The figures of all deliveries that have any, in the order of their names."""
+    waited: dict[str, dict[Wait, int]] = {}
+    for wait, messages in waits.items():
+        waited.setdefault(wait.delivery_id, {})[wait] = messages
     by_delivery: dict[str, dict[Cell, int]] = {}
     for where, messages in cells.items():
         if messages:
             by_delivery.setdefault(where.delivery_id, {})[where] = messages
-    return [_delivery(delivery_id, by_delivery[delivery_id]) for delivery_id in sorted(by_delivery)]
+    return [_delivery(name, by_delivery[name], by_domain(waited.get(name, _NONE))) for name in sorted(by_delivery)]
 
 
-def _delivery(delivery_id: str, cells: Mapping[Cell, int]) -> Figures:
+def _delivery(delivery_id: str, cells: Mapping[Cell, int], waits: Mapping[str, Mapping[int, int]]) -> Figures:
     sums = _standings(cells)
     return Figures(
         delivery_id=delivery_id,
@@ -113,8 +128,10 @@ def _delivery(delivery_id: str, cells: Mapping[Cell, int]) -> Figures:
         cancelled=sums["cancelled"],
         in_flight=sums["accepted"] + sums["delayed"],
         success=percent(sums["sent"], sums.total()),
+        waits=percentiles(together(waits.values())),
         by_reason=_by_reason(cells),
-        by_domain=_by_domain(cells),
+        by_domain=_by_domain(cells, waits),
+        across=_across(cells),
     )
 
 
@@ -134,15 +151,23 @@ def _by_reason(cells: Mapping[Cell, int]) -> dict[str, ReasonFigures]:
     return {reason_name(reason): ReasonFigures(of["failed"], of["delayed"]) for reason, of in sums.items()}
 
 
-def _by_domain(cells: Mapping[Cell, int]) -> dict[str, DomainFigures]:
-    by_domain: dict[str, dict[Cell, int]] = {}
+def _by_domain(cells: Mapping[Cell, int], waits: Mapping[str, Mapping[int, int]]) -> dict[str, DomainFigures]:
+    parts: dict[str, dict[Cell, int]] = {}
     for where, messages in cells.items():
-        by_domain.setdefault(where.domain, {})[where] = messages
-    domains = {name: _domain(by_domain[name]) for name in sorted(by_domain)}
+        parts.setdefault(where.domain, {})[where] = messages
+    domains = {name: _domain(parts[name], percentiles(waits.get(name, {}))) for name in sorted(parts)}
     return dict(sorted(domains.items(), key=lambda item: -item[1].accepted))
 
 
-def _domain(cells: Mapping[Cell, int]) -> DomainFigures:
+def _across(cells: Mapping[Cell, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for where, messages in sorted(cells.items()):
+        if where.reason >= 0 and where.standing in ("failed", "delayed"):
+            found.setdefault(where.domain, Counter())[reason_name(where.reason)] += messages
+    return {domain: dict(reasons) for domain, reasons in found.items()}
+
+
+def _domain(cells: Mapping[Cell, int], waits: Waits | None) -> DomainFigures:
     sums = _standings(cells)
     processed = sums["sent"] + sums["failed"] + sums["delayed"]
     hard = percent(sum(n for where, n in cells.items() if where.reason == Reason.USER_UNKNOWN), processed)
@@ -158,6 +183,7 @@ def _domain(cells: Mapping[Cell, int]) -> DomainFigures:
         hard=hard,
         soft=soft,
         flagged=hard >= HARD_SHARE or soft > SOFT_SHARE,
+        waits=waits,
     )
 
 

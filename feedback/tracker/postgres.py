@@ -17,6 +17,7 @@ from feedback.tracker.figures import Cell, Figures, changes, figures
 from feedback.tracker.message import Bounce, Message, values
 from feedback.tracker.quarantine import Quarantine, verdicts
 from feedback.tracker.tick import moved
+from feedback.tracker.wait import Wait, waited
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
 LONG = 600.0
@@ -43,9 +44,11 @@ class PostgresTracker:
             await self._judge(connection, sorted_out)
 
     async def report(self, delivery_id: str | None) -> list[Figures]:
+        wanted = None if delivery_id is None else storable(delivery_id)
         async with self._store.connection() as connection:
-            rows = await connection.fetch(sql.CELLS, None if delivery_id is None else storable(delivery_id))
-        return figures({Cell(*row[:-1]): row[-1] for row in (tuple(row) for row in rows)})
+            cells = [tuple(row) for row in await connection.fetch(sql.CELLS, wanted)]
+            waits = [tuple(row) for row in await connection.fetch(sql.WAITS, wanted)]
+        return figures({Cell(*row[:-1]): row[-1] for row in cells}, {Wait(*row[:-1]): row[-1] for row in waits})
 
     async def recount(self) -> None:
         async with self._store.transaction() as connection:
@@ -55,6 +58,8 @@ class PostgresTracker:
             await connection.execute(sql.RECOUNT, timeout=LONG)
             await connection.execute("DELETE FROM tracker.tick", timeout=LONG)
             await connection.execute(sql.RETICK, timeout=LONG)
+            await connection.execute("DELETE FROM tracker.wait", timeout=LONG)
+            await connection.execute(sql.REWAIT, timeout=LONG)
 
     async def deliveries(self) -> list[str]:
         async with self._store.connection() as connection:
@@ -87,6 +92,7 @@ class PostgresTracker:
         counted = sorted(changes(known, new).items())
         await _many(connection, sql.COUNT, [(*where, by) for where, by in counted])
         await _many(connection, sql.TICK, [(*where, by) for where, by in sorted(moved(known, new).items())])
+        await _many(connection, sql.WAIT, [(*where, by) for where, by in sorted(waited(known, new).items())])
         await _many(connection, sql.REJECT, events.rejections)
 
     async def _judge(self, connection: asyncpg.Connection, events: Batch) -> None:

@@ -17,6 +17,7 @@ from feedback.tracker.figures import Cell, Figures, changes, figures
 from feedback.tracker.message import COLUMNS, Bounce, Message, values
 from feedback.tracker.quarantine import Quarantine, verdicts
 from feedback.tracker.tick import STEP, moved
+from feedback.tracker.wait import ROUNDED, Wait, waited
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 
@@ -55,6 +56,22 @@ WHERE NOT test GROUP BY 1, 2, 3
 UNION ALL
 SELECT delivery_id, CAST(accepted_at / {STEP} AS INTEGER) * {STEP}.0, 'taken', count(*) FROM tracker_message
 WHERE NOT test AND accepted_at IS NOT NULL GROUP BY 1, 2
+"""
+
+_WAIT = """
+INSERT INTO tracker_wait (delivery_id, domain, ms, messages) VALUES (?, ?, ?, ?)
+ON CONFLICT (delivery_id, domain, ms) DO UPDATE SET messages = messages + excluded.messages
+"""
+
+_REWAIT = f"""
+INSERT INTO tracker_wait (delivery_id, domain, ms, messages)
+SELECT delivery_id, domain, {ROUNDED.format("length(queued_ms)")}, count(*) FROM tracker_message
+WHERE NOT test AND standing = 'sent' AND queued_ms IS NOT NULL GROUP BY 1, 2, 3
+"""
+
+WAITS = """
+SELECT delivery_id, domain, ms, messages FROM tracker_wait
+WHERE messages <> 0 AND (?1 IS NULL OR delivery_id = ?1)
 """
 
 _CELLS = """
@@ -105,8 +122,9 @@ class SqliteTracker:
             await self._judge(connection, sorted_out)
 
     async def report(self, delivery_id: str | None) -> list[Figures]:
-        rows = await self._read(_CELLS, None if delivery_id is None else storable(delivery_id))
-        return figures({Cell(*row[:-1]): row[-1] for row in rows})
+        wanted = None if delivery_id is None else storable(delivery_id)
+        cells, waits = await self._read(_CELLS, wanted), await self._read(WAITS, wanted)
+        return figures({Cell(*row[:-1]): row[-1] for row in cells}, {Wait(*row[:-1]): row[-1] for row in waits})
 
     async def recount(self) -> None:
         async with self._store.transaction() as connection:
@@ -114,6 +132,8 @@ class SqliteTracker:
             await connection.execute(_RECOUNT)
             await connection.execute("DELETE FROM tracker_tick")
             await connection.execute(_RETICK)
+            await connection.execute("DELETE FROM tracker_wait")
+            await connection.execute(_REWAIT)
 
     async def deliveries(self) -> list[str]:
         rows = await self._read("SELECT DISTINCT delivery_id FROM tracker_message ORDER BY delivery_id")
@@ -148,6 +168,7 @@ class SqliteTracker:
         await connection.executemany(_KEEP, [values(message) for message in new])
         await connection.executemany(_COUNT, [(*where, by) for where, by in changes(known, new).items()])
         await connection.executemany(_TICK, [(*where, by) for where, by in moved(known, new).items()])
+        await connection.executemany(_WAIT, [(*where, by) for where, by in waited(known, new).items()])
         await connection.executemany(_REJECT, events.rejections)
 
     async def _judge(self, connection: aiosqlite.Connection, events: Batch) -> None:

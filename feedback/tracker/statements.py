@@ -2,6 +2,7 @@
 
 from feedback.tracker.message import COLUMNS
 from feedback.tracker.tick import STEP
+from feedback.tracker.wait import ROUNDED
 
 _MESSAGE = ", ".join(COLUMNS)
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("job_id", "delivery_id"))
@@ -44,6 +45,23 @@ SELECT delivery_id, floor(at / {STEP}) * {STEP}, standing, count(*) FROM tracker
 UNION ALL
 SELECT delivery_id, floor(accepted_at / {STEP}) * {STEP}, 'taken', count(*) FROM tracker.message
 WHERE NOT test AND accepted_at IS NOT NULL GROUP BY 1, 2
+"""
+
+WAIT = """
+INSERT INTO tracker.wait AS w (delivery_id, domain, ms, messages)
+SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
+ON CONFLICT (delivery_id, domain, ms) DO UPDATE SET messages = w.messages + excluded.messages
+"""
+
+REWAIT = f"""
+INSERT INTO tracker.wait (delivery_id, domain, ms, messages)
+SELECT delivery_id, domain, {ROUNDED.format("length(queued_ms::text)")}, count(*) FROM tracker.message
+WHERE NOT test AND standing = 'sent' AND queued_ms IS NOT NULL GROUP BY 1, 2, 3
+"""
+
+WAITS = """
+SELECT delivery_id, domain, ms, messages FROM tracker.wait
+WHERE messages <> 0 AND ($1::text IS NULL OR delivery_id = $1)
 """
 
 CELLS = """

@@ -14,7 +14,7 @@ DOMAINS = 20
 
 
 def report(figures: Sequence[Figures]) -> RenderableType:
-    """All of it: one status table, then for each delivery its errors by reason and its domains."""
+    """All of it: one status table, then for each delivery its errors by reason, its domains and how long it took."""
     if not figures:
         return Text("No delivery has been heard of yet.")
     parts: list[RenderableType] = [status(figures)]
@@ -23,6 +23,8 @@ def report(figures: Sequence[Figures]) -> RenderableType:
             parts += ["", reasons(delivery)]
         if delivery.by_domain:
             parts += ["", domains(delivery)]
+        if delivery.waits:
+            parts += ["", waits(delivery)]
     return Group(*parts)
 
 
@@ -61,6 +63,17 @@ def domains(figures: Figures) -> Table:
     return table
 
 
+def waits(figures: Figures) -> Table:
+    """How long sent messages took, of all domains and of the largest."""
+    table = _table(f"{figures.delivery_id}: from acceptance to delivery", "Domain", "Half within", "90 %", "99 %")
+    domains = [(name or "(none)", of.waits) for name, of in list(figures.by_domain.items())[:DOMAINS]]
+    for name, of in [("all", figures.waits), *domains]:
+        if of is not None:
+            table.add_row(Text(name), _lasting(of.p50), _lasting(of.p90), _lasting(of.p99))
+    table.caption = "within 5 %"
+    return table
+
+
 def _table(title: str, first: str, *others: str) -> Table:
     table = Table(
         title=Text(title),
@@ -74,6 +87,10 @@ def _table(title: str, first: str, *others: str) -> Table:
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _lasting(ms: int) -> str:
+    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.3g} s" if ms < 600_000 else f"{ms / 3_600_000:.2g} h"
 
 
 def _count(number: int) -> str:

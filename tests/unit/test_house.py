@@ -70,6 +70,7 @@ PURE = [
     "feedback/qualifier/trouble.py",
     "feedback/qualifier/unknown.py",
     "feedback/tracker/tick.py",
+    "feedback/tracker/wait.py",
     "feedback/unknown/row.py",
     "feedback/wording.py",
     "feedback/writer.py",

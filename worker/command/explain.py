@@ -91,11 +91,11 @@ def _told(heard: message.Heard, story: message.Story) -> dict[str, Any]:
 
 
 def _wait(wait: Wait) -> dict[str, Any]:
-    return msgspec.to_builtins(wait) | {"since": timestamp(wait.since), "until": timestamp(wait.until)}
+    return {**msgspec.to_builtins(wait), "since": timestamp(wait.since), "until": timestamp(wait.until)}
 
 
 def _attempt(attempt: KeptAttempt) -> dict[str, Any]:
-    return msgspec.to_builtins(attempt) | {"began_at": timestamp(attempt.began_at)}
+    return {**msgspec.to_builtins(attempt), "began_at": timestamp(attempt.began_at)}
 
 
 def _story(story: message.Story, heard: message.Heard) -> list[str]:

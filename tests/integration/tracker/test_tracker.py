@@ -6,12 +6,13 @@ import random
 import msgspec
 import pytest
 
-from feedback.event import Event
+from feedback.event import Event, TimingPart
 from feedback.store.postgres import Postgres
 from feedback.tracker import Fate, Tracker
 from feedback.tracker.figures import Figures, ReasonFigures
 from feedback.tracker.postgres import PostgresTracker
 from feedback.tracker.sqlite import SqliteTracker
+from feedback.tracker.wait import Waits
 from tests.unit.feedback.happenings import EXPIRED, FULL, HARD, IGNORED, NOW, SOFT, Job
 
 DAY = 86400.0
@@ -59,7 +60,13 @@ def history(rng: random.Random) -> list[Event]:
         events.append(job.accepted())
         events += [job.delayed(rng.choice([SOFT, FULL, IGNORED]), job.at + DAY) for _ in range(rng.randrange(6))]
         ending = rng.randrange(5)
-        events += [job.sent()] if ending in (0, 1) else [job.failed(rng.choice([HARD, EXPIRED]))] if ending == 2 else []
+        events += (
+            [took(job.sent(), rng.randrange(10 ** rng.randrange(1, 9)))]
+            if ending in (0, 1)
+            else [job.failed(rng.choice([HARD, EXPIRED]))]
+            if ending == 2
+            else []
+        )
         events += [job.cancelled()] if ending == 3 else []
         events += [Job(job.job_id, job.delivery_id).rejected()] if rng.random() < 0.1 else []
     return events
@@ -228,3 +235,22 @@ async def test_strange_text_is_kept_in_a_form_the_store_can_hold(tracker: Tracke
     [report] = await tracker.report("nul\0☃")
     assert report.failed == 1
     assert await tracker.quarantine("Ü\0@EXÄMPLE.net") is not None
+
+
+async def test_how_long_messages_took_is_told_for_all_and_by_domain(tracker: Tracker) -> None:
+    near = [Job(f"n{n}", rcpt_to=f"r{n}@near.example") for n in range(90)]
+    far = [Job(f"f{n}", rcpt_to=f"r{n}@far.example") for n in range(10)]
+    events = [took(job.sent(), 40) for job in near] + [took(job.sent(), 123_456) for job in far]
+    await tracker.apply([*events, Job("open").accepted()])
+    [report] = await tracker.report("spring")
+    assert report.waits == Waits(40, 40, 125_000)
+    assert report.by_domain["near.example"].waits == Waits(40, 40, 40)
+    assert report.by_domain["far.example"].waits == Waits(125_000, 125_000, 125_000)
+    assert report.by_domain["example.net"].waits is None
+    await tracker.apply([far[0].failed(HARD)])
+    await tracker.recount()
+    assert await tracker.report("spring") == await tracker.report(None)
+
+
+def took(event: Event, ms: int) -> Event:
+    return msgspec.structs.replace(event, timing=TimingPart(ms, 10))

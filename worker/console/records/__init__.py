@@ -13,6 +13,7 @@ from feedback.log.row import Row as JobRow
 from feedback.tracker.figures import Cell
 from feedback.tracker.message import Bounce, Message
 from feedback.tracker.quarantine import Quarantine
+from feedback.tracker.wait import Wait
 
 DOMAINS = 200
 """So many domains of a delivery are told apart where each costs a look, those with most messages."""
@@ -37,15 +38,6 @@ class Beat:
     tick: float
     standing: str
     messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Milliseconds from acceptance to delivery that so many percent of the sent messages did not exceed."""
-
-    p50: int
-    p95: int
-    p99: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +135,8 @@ class Records(Protocol):
     async def beats(self, delivery_id: str) -> list[Beat]:
         """When a delivery's messages came to stand as they do."""
 
-    async def waits(self, delivery_id: str) -> Waits | None:
-        """None: nothing has been sent yet."""
+    async def waits(self, delivery_id: str) -> dict[Wait, int]:
+        """The tracker's counts of how long one delivery's messages took."""
 
     async def reaches(self, delivery_id: str, since: float) -> list[Reach]:
         """A delivery's domains, at most `DOMAINS`."""

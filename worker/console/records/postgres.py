@@ -16,7 +16,8 @@ from feedback.tracker.figures import Cell
 from feedback.tracker.message import COLUMNS, Bounce, Message
 from feedback.tracker.postgres import MIGRATIONS as TRACKER
 from feedback.tracker.quarantine import Quarantine
-from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings, Waits
+from feedback.tracker.wait import Wait
+from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
 
@@ -31,11 +32,6 @@ GROUP BY 1, 2 HAVING sum(messages) <> 0 ORDER BY 1, 2
 """
 
 _BEATS = "SELECT at, standing, messages FROM tracker.tick WHERE delivery_id = $1 AND messages <> 0 ORDER BY at"
-
-_WAITS = """
-SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY queued_ms) FROM tracker.message
-WHERE delivery_id = $1 AND standing = 'sent' AND NOT test
-"""
 
 _REACHES = f"""
 SELECT domain, count(*) FILTER (WHERE standing IN ('sent', 'failed', 'cancelled') AND at >= $2),
@@ -106,9 +102,9 @@ class PostgresRecords:
     async def beats(self, delivery_id: str) -> list[Beat]:
         return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]
 
-    async def waits(self, delivery_id: str) -> Waits | None:
-        [(shares,)] = await self._read_long(_WAITS, storable(delivery_id))
-        return None if shares is None else Waits(*shares)
+    async def waits(self, delivery_id: str) -> dict[Wait, int]:
+        rows = await self._read_long(tracker.WAITS, storable(delivery_id))
+        return {Wait(*row[:-1]): row[-1] for row in rows}
 
     async def reaches(self, delivery_id: str, since: float) -> list[Reach]:
         rows = await self._read_long(_REACHES, storable(delivery_id), since)

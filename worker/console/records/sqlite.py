@@ -17,7 +17,9 @@ from feedback.tracker.figures import Cell
 from feedback.tracker.message import COLUMNS, Bounce, Message
 from feedback.tracker.quarantine import Quarantine
 from feedback.tracker.sqlite import MIGRATIONS as TRACKER
-from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings, Waits
+from feedback.tracker.sqlite import WAITS
+from feedback.tracker.wait import Wait
+from worker.console.records import DOMAINS, Action, Beat, Crew, Kept, LaneChange, Reach, Search, Standings
 
 MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 
@@ -34,11 +36,6 @@ GROUP BY 1, 2 HAVING sum(messages) <> 0 ORDER BY 1, 2
 """
 
 _BEATS = "SELECT at, standing, messages FROM tracker_tick WHERE delivery_id = ? AND messages <> 0 ORDER BY at"
-
-_SENT = """
-SELECT queued_ms FROM tracker_message WHERE delivery_id = ? AND standing = 'sent' AND NOT test AND queued_ms IS NOT NULL
-ORDER BY queued_ms
-"""
 
 _REACHES = f"""
 SELECT domain, count(*) FILTER (WHERE standing IN ('sent', 'failed', 'cancelled') AND at >= ?),
@@ -100,12 +97,8 @@ class SqliteRecords:
     async def beats(self, delivery_id: str) -> list[Beat]:
         return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]
 
-    async def waits(self, delivery_id: str) -> Waits | None:
-        sent = [row[0] for row in await self._read(_SENT, storable(delivery_id))]
-        if not sent:
-            return None
-        p50, p95, p99 = (sent[max(0, -(-len(sent) * share // 100) - 1)] for share in (50, 95, 99))
-        return Waits(p50, p95, p99)
+    async def waits(self, delivery_id: str) -> dict[Wait, int]:
+        return {Wait(*row[:-1]): row[-1] for row in await self._read(WAITS, storable(delivery_id))}
 
     async def reaches(self, delivery_id: str, since: float) -> list[Reach]:
         rows = await self._read(_REACHES, since, storable(delivery_id))

@@ -9,7 +9,8 @@ import msgspec
 from feedback.event import Event
 from feedback.qualification import Reason
 from feedback.tracker.figures import Cell, DomainFigures, Figures, percent, reason_name
-from worker.console.records import Reach, Standings, Waits
+from feedback.tracker.wait import Wait, Waits, by_domain, percentiles, together
+from worker.console.records import Reach, Standings
 from worker.console.views.course import Bin, Course, finish, state
 
 DOMAINS = 50
@@ -61,6 +62,7 @@ class DomainRow:
     hard: float
     soft: float
     flagged: bool
+    waits: Waits | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Told:
     went: Course
     reaches: Sequence[Reach] | None
     lately: float
-    waits: Waits | None
+    waits: Mapping[Wait, int] | None
 
 
 def page(told: Told, now: float) -> DeliveryPage:
@@ -165,15 +167,16 @@ def page(told: Told, now: float) -> DeliveryPage:
     for cell, messages in cells.items():
         standings[cell.standing] += messages
     domains = list(figures.by_domain.items())
+    waits = by_domain(told.waits or {})
     return DeliveryPage(
         row=row(figures, went, now),
         not_tried=standings["accepted"],
         to_be_retried=standings["delayed"],
         step=went.step,
         bins=went.bins,
-        waits=told.waits,
+        waits=percentiles(together(waits.values())),
         reasons=_reasons(figures),
-        domains=tuple(_domain(name, of) for name, of in domains[:DOMAINS]),
+        domains=tuple(_domain(name, of, percentiles(waits.get(name, {}))) for name, of in domains[:DOMAINS]),
         more_domains=max(0, len(domains) - DOMAINS),
         across=_across(cells, [name for name, _ in domains[: DOMAINS // 2]]),
         sites=None if told.reaches is None else _sites(told, told.reaches, now),
@@ -189,7 +192,7 @@ def _reasons(figures: Figures) -> tuple[ReasonRow, ...]:
     return tuple(sorted(rows, key=lambda one: (-(one.failed + one.in_flight), one.reason)))
 
 
-def _domain(name: str, of: DomainFigures) -> DomainRow:
+def _domain(name: str, of: DomainFigures, waits: Waits | None) -> DomainRow:
     return DomainRow(
         domain=name,
         accepted=of.accepted,
@@ -201,6 +204,7 @@ def _domain(name: str, of: DomainFigures) -> DomainRow:
         hard=of.hard,
         soft=of.soft,
         flagged=of.flagged,
+        waits=waits,
     )
 
 
