@@ -97,7 +97,9 @@ def message(event: Event) -> Message:
 
 def merge(one: Message, other: Message) -> Message:
     """What two views of a job say together: the greatest `seq` holds. Order and repeats make no difference."""
-    newest = one if (one.seq, one.event) >= (other.seq, other.event) else other
+    newest, older = (one, other) if (one.seq, one.event) >= (other.seq, other.event) else (other, one)
+    if older.accepted_at is None and older.last_final is None:
+        return newest  # it adds nothing; most repeats are like that, and a copy costs more than all else here
     return replace(
         newest,
         accepted_at=_least(one.accepted_at, other.accepted_at),
@@ -157,6 +159,12 @@ def _greatest(one: int | None, other: int | None) -> int | None:
 
 
 _values = attrgetter(*COLUMNS)
+_bounce = attrgetter(*(field.name for field in fields(Bounce)))
+
+
+def facts(bounce: Bounce) -> tuple[object, ...]:
+    """An error as the values of its fields, in their order."""
+    return cast(tuple[object, ...], _bounce(bounce))
 
 
 def values(message: Message) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from feedback.tracker import Fate
 from feedback.tracker import statements as sql
 from feedback.tracker.batch import Batch, batch, news
 from feedback.tracker.figures import Cell, Figures, changes, figures
-from feedback.tracker.message import Bounce, Message, values
+from feedback.tracker.message import Bounce, Message, facts, values
 from feedback.tracker.quarantine import Quarantine, verdicts
 from feedback.tracker.tick import moved
 from feedback.tracker.wait import Wait, waited
@@ -97,7 +97,7 @@ class PostgresTracker:
 
     async def _judge(self, connection: asyncpg.Connection, events: Batch) -> None:
         """Errors, and the quarantines that follow from all that is known of their addresses."""
-        await _many(connection, sql.BOUNCE, [astuple(error) for error in events.bounces])
+        await _many(connection, sql.BOUNCE, map(facts, events.bounces))
         bounces = [Bounce(*row) for row in await connection.fetch(sql.BOUNCES, list(events.addresses))]
         if not bounces:
             return

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 
 import aiosqlite
@@ -14,7 +14,7 @@ from feedback.store.text import storable
 from feedback.tracker import Fate
 from feedback.tracker.batch import Batch, batch, news
 from feedback.tracker.figures import Cell, Figures, changes, figures
-from feedback.tracker.message import COLUMNS, Bounce, Message, values
+from feedback.tracker.message import COLUMNS, Bounce, Message, facts, values
 from feedback.tracker.quarantine import Quarantine, verdicts
 from feedback.tracker.tick import STEP, moved
 from feedback.tracker.wait import ROUNDED, Wait, waited
@@ -163,7 +163,7 @@ class SqliteTracker:
     async def _keep(self, connection: aiosqlite.Connection, events: Batch) -> None:
         """Messages and rejections, and the counters in step with them."""
         rows = await connection.execute_fetchall(_MESSAGES, (json.dumps(list(events.views)),))
-        known = {row[0]: _message(row) for row in rows}
+        known = {row[0]: Message(*row) for row in rows}
         new = news(known, events.views)
         await connection.executemany(_KEEP, [values(message) for message in new])
         await connection.executemany(_COUNT, [(*where, by) for where, by in changes(known, new).items()])
@@ -173,7 +173,7 @@ class SqliteTracker:
 
     async def _judge(self, connection: aiosqlite.Connection, events: Batch) -> None:
         """Errors, and the quarantines that follow from all that is known of their addresses."""
-        await connection.executemany(_BOUNCE, [astuple(error) for error in events.bounces])
+        await connection.executemany(_BOUNCE, map(facts, events.bounces))
         asked = (json.dumps(list(events.addresses)),)
         bounces = [Bounce(*row) for row in await connection.execute_fetchall(_BOUNCES, asked)]
         if not bounces:
@@ -182,8 +182,3 @@ class SqliteTracker:
         successes = [(row[0], row[1]) for row in await connection.execute_fetchall(_SUCCESSES, wanted)]
         await connection.execute(_LIFT, wanted)
         await connection.executemany(_CONFINE, [astuple(verdict) for verdict in verdicts(bounces, successes)])
-
-
-def _message(stored: aiosqlite.Row) -> Message:
-    kept = Message(*stored)
-    return replace(kept, test=bool(kept.test), in_doubt=bool(kept.in_doubt))

@@ -118,11 +118,18 @@ def send(
 
 
 @app.command()
-def report(delivery: OneDelivery = None, config: Config = None, json: Json = False) -> None:
+def report(
+    delivery: OneDelivery = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with charts, in one file, instead.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """A delivery's figures and breakdowns, from the tracker's store."""
     from worker.command.report import run
 
-    raise typer.Exit(run(settled(config), delivery, json))
+    raise typer.Exit(run(settled(config), delivery, json, html))
 
 
 @app.command()

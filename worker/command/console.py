@@ -39,7 +39,7 @@ NOBODY = (
 
 
 def run(settings: Settings) -> int:
-    if not _complete():
+    if not complete("the console"):
         return 1
     if settings.console.password_hash is None and settings.console.token is None:
         raise BadSettings([NOBODY])
@@ -50,12 +50,12 @@ def run(settings: Settings) -> int:
     return uvloop.run(_serve(settings, host, seams))
 
 
-def _complete() -> bool:
+def complete(what: str) -> bool:
     """Whether all that the console is built from is installed."""
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         print(
-            f"the console needs its extra, and {', '.join(missing)} is missing: pip install 'campaign-mta[console]'",
+            f"{what} needs an extra, and {', '.join(missing)} is missing: pip install 'campaign-mta[console]'",
             file=sys.stderr,
         )
     return not missing
@@ -63,7 +63,7 @@ def _complete() -> bool:
 
 def make_hash() -> int:
     """Ask for a password, print what goes into the settings."""
-    if not _complete():
+    if not complete("the console"):
         return 1
     from worker.console.door import hashed
 
@@ -83,7 +83,7 @@ def make_hash() -> int:
 
 def describe(settings: Settings) -> int:
     """Print the description of the API; nothing is opened for it."""
-    if not _complete():
+    if not complete("the console"):
         return 1
     from worker.console.app import application
     from worker.console.door import Door

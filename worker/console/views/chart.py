@@ -3,12 +3,13 @@
 Labels stand beside the field, as text of the page, so that they keep their size on every screen.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
 from worker.console.views.course import Bin
-from worker.console.views.wording import clock, count
+from worker.console.views.wording import clock, count, milliseconds
 
 WIDTH, HEIGHT = 1000, 240
 LINES = 4
@@ -90,6 +91,26 @@ def bars(bins: Sequence[Bin], step: int, now: float) -> Bars:
     return Bars(_field(bins, top, step, now), tuple(made), "messages an hour")
 
 
+def spread(counts: Mapping[int, int]) -> Bars:
+    """Messages by how long they took: `counts` by milliseconds, each bar twice as wide in time as the one before."""
+    doubled: Counter[int] = Counter()
+    for ms, messages in counts.items():
+        doubled[ms.bit_length()] += messages
+    if not doubled:
+        return Bars(Field((), "", ""), (), "no message sent")
+    first, last = min(doubled), max(doubled)
+    top = nice(max(doubled.values()))
+    width = WIDTH / (last - first + 1)
+    made = []
+    for number in sorted(doubled):
+        height = doubled[number] / top * HEIGHT
+        title = f"under {milliseconds(2**number)}: {count(doubled[number])} messages"
+        place = round((number - first + 0.08) * width, 2), round(HEIGHT - height, 2)
+        made.append(Bar("sent", *place, round(width * 0.84, 2), round(height, 2), title))
+    field = Field(_scale(top), milliseconds(2**first // 2), milliseconds(2**last))
+    return Bars(field, tuple(made), "messages, each bar twice as long as the one before")
+
+
 def nice(most: float) -> float:
     """The end of a scale whose quarters are round numbers, at least `most`."""
     if most <= LINES:
@@ -110,8 +131,12 @@ def _point(x: float, value: float, top: float) -> str:
     return f"{x:.1f} {HEIGHT - value / top * HEIGHT:.1f}"
 
 
+def _scale(top: float) -> tuple[str, ...]:
+    return tuple(count(top * line / LINES) for line in range(LINES, -1, -1))
+
+
 def _field(bins: Sequence[Bin], top: float, step: int, now: float) -> Field:
-    scale = tuple(count(top * line / LINES) for line in range(LINES, -1, -1))
+    scale = _scale(top)
     if not bins:
         return Field(scale, "", "")
     return Field(scale, clock(bins[0].at, now), clock(bins[-1].at + step, now))

@@ -56,6 +56,7 @@ class DomainRow:
     accepted: int
     sent: int
     failed: int
+    cancelled: int
     in_flight: int
     processed: int
     delivered: float
@@ -198,6 +199,7 @@ def _domain(name: str, of: DomainFigures, waits: Waits | None) -> DomainRow:
         accepted=of.accepted,
         sent=of.sent,
         failed=of.failed,
+        cancelled=of.cancelled,
         in_flight=of.in_flight,
         processed=of.processed,
         delivered=of.delivered,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.console.views.chart import HEIGHT, WIDTH, bars, nice, stack
+from worker.console.views.chart import HEIGHT, WIDTH, bars, nice, spread, stack
 from worker.console.views.course import Bin
 
 BINS = [Bin(0, 0, 0, 0, 0, 0, 0, 8), Bin(10, 6, 2, 0, 6, 2, 0, 0)]
@@ -40,3 +40,12 @@ def test_bars_are_counted_by_the_hour_and_stay_in_the_field() -> None:
 def test_no_bins_make_an_empty_field() -> None:
     assert stack([], 10, 0.0).layers == ()
     assert bars([], 10, 0.0).bars == ()
+
+
+def test_how_long_messages_took_is_drawn_in_doubling_steps() -> None:
+    made = spread({1: 1, 1000: 3, 1010: 1})
+    assert [bar.title for bar in made.bars] == ["under 2\u202fms: 1 messages", "under 1.0\u202fs: 4 messages"]
+    assert (made.field.first, made.field.last) == ("1\u202fms", "1.0\u202fs")
+    assert made.bars[1].height == HEIGHT
+    assert all(bar.x >= 0 and bar.x + bar.width <= WIDTH and bar.y >= 0 for bar in made.bars)
+    assert spread({}).bars == ()
