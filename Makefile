@@ -58,7 +58,7 @@ lock: .venv/bin/python
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
 	  --upgrade --extra console -o deploy/requirements.txt pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
-	  --upgrade --extra console --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+	  --upgrade --extra console --extra otel --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
 
 clean:
 	rm -rf .venv build

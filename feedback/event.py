@@ -1,5 +1,6 @@
 """Feedback events: the wire form of what became of a message (the contract's section 1.2)."""
 
+import re
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -92,6 +93,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: PathPart | None = None
     timing: TimingPart | None = None
     test: bool = False
+    traceparent: str | None = None  # the job's trace context (W3C); the last field, see `trace_of`
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -107,6 +109,18 @@ _decoder = msgspec.json.Decoder(Batch)
 def encode(event: Event) -> bytes:
     """One event as JSON."""
     return _encoder.encode(event)
+
+
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""A trace context as W3C Trace Context writes it, version 00."""
+
+_TRACED = re.compile(rb',"traceparent":"(%b)"}\Z' % TRACEPARENT.pattern.encode())
+
+
+def trace_of(encoded: bytes) -> str | None:
+    """The trace context of an encoded event, without decoding it. Quotes within a text are escaped, so none looks like it."""
+    found = _TRACED.search(encoded, max(0, len(encoded) - 80)) if encoded.endswith(b'"}') else None
+    return found[1].decode() if found else None
 
 
 def join(encoded: list[bytes]) -> bytes:

@@ -155,6 +155,7 @@ class Writer:
             retry_count=max(0, state.attempt - 1),
             worker=self.worker,
             test=face.test,
+            traceparent=face.traceparent,
             **parts,
         )
 

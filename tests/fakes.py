@@ -49,6 +49,7 @@ class FakeQueue:
     held: list[tuple[str, float, int]] = field(default_factory=list)
     crowded: set[str] = field(default_factory=set)
     heard: list[tuple[str, float | None]] = field(default_factory=list)
+    traces: list[str | None] = field(default_factory=list)
 
     async def open(self) -> None: ...
 
@@ -83,8 +84,9 @@ class FakeQueue:
         self.journal.note("reject", QueueAway)
         self.rejected.append((ticket, reason))
 
-    async def publish_events(self, body: bytes) -> None:
+    async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
         self.journal.note("publish", QueueAway)
+        self.traces.append(traceparent)
         self.events += decode(body)
 
 

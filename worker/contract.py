@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from feedback.event import Batch
+from feedback.event import TRACEPARENT, Batch
 from worker.job import Fields, JsonJob
 
 Tree = dict[str, Any]
@@ -124,6 +124,7 @@ def _messages() -> Tree:
         "job": {
             "title": "Send job",
             "contentType": "application/json",
+            "headers": _traced("The job's trace context (W3C), given on in its feedback."),
             "payload": {"$ref": "#/components/schemas/Job"},
         },
         "mail": {
@@ -135,6 +136,7 @@ def _messages() -> Tree:
         "feedback": {
             "title": "Feedback",
             "contentType": "application/json",
+            "headers": _traced("The trace context of its events, where all have the same; each event has its own."),
             "payload": {"$ref": "#/components/schemas/Batch"},
         },
         "rejected": {
@@ -147,6 +149,11 @@ def _messages() -> Tree:
             "payload": {},
         },
     }
+
+
+def _traced(description: str) -> Tree:
+    given = {"type": "string", "pattern": f"^{TRACEPARENT.pattern}$", "description": description}
+    return {"type": "object", "properties": {"traceparent": given}}
 
 
 def _headers() -> Tree:

@@ -153,4 +153,5 @@ def _face(job: SendJob) -> Face:
         test=job.test,
         expires_at=job.expires_at,
         digest=job.digest,
+        traceparent=job.traceparent,
     )

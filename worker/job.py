@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from feedback.event import Scalar
+from feedback.event import TRACEPARENT, Scalar
 from mta.envelope import Envelope, Mailbox, parse_mailbox
 from worker.queue import Ticket
 
@@ -77,6 +77,7 @@ class SendJob:
     test: bool
     context: dict[str, Scalar]
     digest: str  # of everything the publication says
+    traceparent: str | None = None  # the trace context of its headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,15 @@ def _job(fields: Fields, message: bytes, digest: str, ticket: Ticket) -> SendJob
         test=fields.test,
         context=fields.context,
         digest=digest,
+        traceparent=_trace(ticket),
     )
+
+
+def _trace(ticket: Ticket) -> str | None:
+    """The trace context (W3C) that the publisher gave; one that is none is not passed on."""
+    given = ticket.headers.get("traceparent")
+    text = given.decode("ascii", "replace") if isinstance(given, bytes) else given
+    return text if isinstance(text, str) and TRACEPARENT.fullmatch(text) else None
 
 
 def _mailbox(field: str, text: str) -> Mailbox:

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -31,12 +31,15 @@ from worker.queue import JobQueue
 from worker.ramps.gate import RampGate
 from worker.reading import Reading
 from worker.schedule import Backoff
-from worker.settings import Settings
+from worker.settings import BadSettings, Settings
 from worker.settings import Worker as WorkerSettings
-from worker.settlement import Grouping, Settlement
+from worker.settlement import Grouping, Settlement, Telling
 from worker.shares.refresher import Refresher
 from worker.sweep import Sweep
 from worker.tlsrpt import TlsReports
+
+if TYPE_CHECKING:
+    from worker.tracing import Spans
 
 _log = structlog.get_logger("worker.process")
 
@@ -105,6 +108,7 @@ class Plant:
     transactional: Intake
     tls_reports: TlsReports | None
     health: Health
+    traces: "Spans | None" = None
     listener: Listener | None = None
 
 
@@ -114,7 +118,9 @@ def build(settings: Settings) -> Plant:
     log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings)
     outage, writer, rng = Outage(adapters.places(settings)), Writer(name, canonical), random.Random()
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
-    settlement = Settlement(log, queue, writer, outage, grouping, settings.worker.sample)
+    traces = tracing(settings, name)
+    telling = Telling(settings.worker.sample, traces)
+    settlement = Settlement(log, queue, writer, outage, grouping, telling)
     reading = Reading(outside.qualifier(settings))
     ledger = Ledger() if settings.tls_report.enabled else None
     seams = outside.build(settings, reading, intents(log), rng, ledger)
@@ -152,6 +158,7 @@ def build(settings: Settings) -> Plant:
         transactional=transactional,
         tls_reports=tls_reports(settings, name, seams, ledger) if ledger else None,
         health=health,
+        traces=traces,
         listener=listener(settings.metrics.listen, rooms) if settings.metrics.listen else None,
     )
 
@@ -159,6 +166,23 @@ def build(settings: Settings) -> Plant:
 def listener(listen: str, rooms: Rooms) -> Listener:
     host, _, port = listen.rpartition(":")
     return Listener(host.strip("[]"), int(port), registry(rooms), rooms.health)
+
+
+def tracing(settings: Settings, worker: str) -> "Spans | None":
+    """Where spans go, if anywhere; what makes them is not loaded otherwise.
+
+    Raises:
+        BadSettings: they are wanted, and the extra is not installed.
+    """
+    if settings.tracing.endpoint is None:
+        return None
+    try:
+        from worker.tracing import spans
+    except ImportError as fault:
+        raise BadSettings(
+            [f"tracing.endpoint: it needs an extra ({fault}): pip install 'campaign-mta[otel]'"]
+        ) from None
+    return spans(worker, settings.tracing.endpoint)
 
 
 def tls_reports(settings: Settings, name: str, seams: Outside, ledger: Ledger) -> TlsReports:
@@ -236,5 +260,7 @@ async def _drain(plant: Plant, limit: float) -> None:
         await plant.outside.policies.close()
     await plant.queue.close()
     await plant.log.close()
+    if plant.traces:
+        await asyncio.to_thread(plant.traces.close)
     plant.preparation.signer.close()
     _log.info("stopped", worker=plant.name)

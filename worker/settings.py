@@ -221,6 +221,12 @@ class Metrics(_Section):
     listen: Annotated[str, AfterValidator(_listen)] | None = None
 
 
+class Tracing(_Section):
+    """Where spans of jobs go that came with a trace context: a collector that takes OTLP over HTTP. Needs the extra `otel`."""
+
+    endpoint: Annotated[str, AfterValidator(lambda url: _url(url, ("http", "https")))] | None = None
+
+
 class Worker(_Section):
     """How one worker process works. `in_flight` and `transactional_in_flight` bound the jobs it holds at once. Of the messages
     sent at the first attempt, the SMTP conversation of a `sample` is kept (0 none, 1 all); of all others it always is."""
@@ -292,6 +298,7 @@ class Settings(BaseSettings):
     console: Console = Console()
     worker: Worker = Worker()
     metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
     log: Log = Log()
     tls_report: TlsReport = TlsReport()
 

@@ -7,8 +7,9 @@ things had got, and `repeat` does the rest once more; feedback events repeat wit
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from feedback.event import Event, encode, join
+from feedback.event import Event, encode, join, trace_of
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
 from feedback.log.story import Wait, is_kept, with_wait, write_attempt
 from feedback.writer import Writer
@@ -34,6 +35,28 @@ class Grouping:
     linger: float = 0.05
 
 
+class Traces(Protocol):
+    """Where spans of traced jobs go."""
+
+    def accepted(self, state: State) -> None:
+        """A job was taken for the first time."""
+
+    def concluded(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
+        """An outcome was recorded, by an attempt or without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told of jobs beside their events: the conversations of a `sample` of successes are kept (see
+    `feedback.log.story.is_kept`), and spans of traced jobs go to `traces`, if to anybody."""
+
+    sample: float = 0.01
+    traces: Traces | None = None
+
+
+_PLAIN = Telling()
+
+
 class Settlement:
     """The last steps of a job's way. `settled` counts outcomes recorded, `held` jobs put back before their attempt,
     `published` the events that the broker has confirmed."""
@@ -45,7 +68,7 @@ class Settlement:
         writer: Writer,
         outage: Outage,
         grouping: Grouping,
-        sample: float = 0.01,
+        telling: Telling = _PLAIN,
     ) -> None:
         self._queue = queue
         self._writer = writer
@@ -55,7 +78,7 @@ class Settlement:
         self.settled: Counter[str] = Counter()
         self.held = self.published = 0
         self._record = Group(self._write, limit=_LOG_BATCH)
-        self._sample = sample
+        self._telling = telling
         self._release = Group(self._hand_back, limit=_LOG_BATCH)
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
         self._events = Group(self._publish, limit=grouping.batch, linger=grouping.linger)
@@ -77,6 +100,8 @@ class Settlement:
         before it was confirmed."""
         if isinstance(claim, Taken) or claim.state.seq > 0:
             return _nothing()
+        if self._telling.traces is not None and isinstance(claim, Fresh):
+            self._telling.traces.accepted(claim.state)
         return self.publish(encode(self._writer.accepted(claim.state)))
 
     async def settle(self, ticket: Ticket, state: State, disposition: Disposition, now: float) -> None:
@@ -92,18 +117,23 @@ class Settlement:
                     await self._hold(ticket, state, site, at - now)
                 await self.finish(ticket)
             case Done(attempt):
-                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), attempt, final="sent")
+                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), attempt, now, final="sent")
             case GiveUp(failure):
                 await self._conclude(
-                    ticket, state, self._writer.failed(state, now, failure), failure.attempt, final="failed"
+                    ticket, state, self._writer.failed(state, now, failure), failure.attempt, now, final="failed"
                 )
             case Expired():
-                await self._conclude(ticket, state, self._writer.expired(state, now), None, final="failed")
+                await self._conclude(ticket, state, self._writer.expired(state, now), None, now, final="failed")
             case Cancelled():
-                await self._conclude(ticket, state, self._writer.cancelled(state, now), None, final="cancelled")
+                await self._conclude(ticket, state, self._writer.cancelled(state, now), None, now, final="cancelled")
             case RetryAt(at, attempt, qualification):
                 event = self._writer.delayed(state, now, attempt, qualification, at)
-                await self._conclude(ticket, state, event, attempt, retry_at=at, now=now)
+                await self._conclude(ticket, state, event, attempt, now, retry_at=at)
+
+    def trace(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
+        """Tell of a recorded outcome whoever follows the job's trace."""
+        if self._telling.traces is not None:
+            self._telling.traces.concluded(state, event, attempt, now)
 
     async def repeat(self, ticket: Ticket, claim: Waiting | Settled, now: float) -> None:
         """Do again, for a ticket whose job was recorded before, whatever may not have been confirmed then."""
@@ -140,10 +170,10 @@ class Settlement:
         state: State,
         event: Event,
         attempt: Attempt | None,
+        now: float,
         *,
         final: str | None = None,
         retry_at: float | None = None,
-        now: float = 0.0,
     ) -> None:
         outcome = Outcome(
             job_id=state.face.job_id,
@@ -159,6 +189,7 @@ class Settlement:
         self.window.leave(outcome.job_id)  # now, not when all is published: the next mail's dot may be waiting
         if written:
             self.settled[event.cause or event.event] += 1
+            self.trace(state, event, attempt, now)
             recorded = replace(state, seq=event.seq, last_event=outcome.event)
             if retry_at is None:
                 await self.publish(outcome.event)
@@ -187,7 +218,7 @@ class Settlement:
         )
 
     def _story(self, event: Event, attempt: Attempt | None) -> bytes | None:
-        if attempt is None or not is_kept(event.job_id, attempt, event.attempt, self._sample):
+        if attempt is None or not is_kept(event.job_id, attempt, event.attempt, self._telling.sample):
             return None
         return write_attempt(event, attempt)
 
@@ -210,7 +241,9 @@ class Settlement:
         return flush
 
     async def _publish(self, events: Sequence[bytes]) -> Sequence[None]:
-        await self._outage.outlast(lambda: self._queue.publish_events(join(list(events))))
+        traces = set(map(trace_of, events))
+        trace = traces.pop() if len(traces) == 1 else None
+        await self._outage.outlast(lambda: self._queue.publish_events(join(list(events)), trace))
         self.published += len(events)
         return [None] * len(events)
 

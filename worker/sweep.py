@@ -73,9 +73,13 @@ class Sweep:
         """
         await self._published([self._newest(state) for state in states if not state.told])
         now = self._clock()
-        outcomes = [_outcome(state, write(state, now), final) for state in states]
+        events = [write(state, now) for state in states]
+        outcomes = [_outcome(state, event, final) for state, event in zip(states, events, strict=True)]
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
         self._settlement.settled["expired" if final == "failed" else final] += len(written)
+        for state, event in zip(states, events, strict=True):
+            if event.job_id in written:
+                self._settlement.trace(state, event, None, now)
         _log.info("swept", final=final, jobs=len(written))
         await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])
         await self._outage.outlast(lambda: self._log.published(sorted(written)))

@@ -30,6 +30,7 @@ class Face:
     context: dict[str, Scalar]
     test: bool
     expires_at: float | None  # as the job says, POSIX; the log cuts it to `MAX_VALIDITY` after acceptance
+    traceparent: str | None = None  # the trace context it came with (W3C)
     digest: str = ""  # of all the job says, its message included: tells one publication of an id from another
 
 

@@ -197,7 +197,7 @@ class BrokerQueue:
         await self._publish("reject", lambda: self._broker.rejected.append(ticket))
         await self.done(ticket)
 
-    async def publish_events(self, body: bytes) -> None:
+    async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
         events = decode(body)
         await self._publish("publish", lambda: self._take_in(events))
 

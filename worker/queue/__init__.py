@@ -74,8 +74,8 @@ class JobQueue(Protocol):
     async def reject(self, ticket: Ticket, reason: str) -> None:
         """Copy the ticket, unchanged but for header `x-reason`, to the rejected queue, confirmed; then finish it."""
 
-    async def publish_events(self, body: bytes) -> None:
-        """Publish one feedback message; returns when it is confirmed."""
+    async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
+        """Publish one feedback message, with the trace context that all its events have; returns when it is confirmed."""
 
 
 class JobPublisher(Protocol):

@@ -111,8 +111,9 @@ class RabbitQueue:
         await self._out.up.publish(message.body, properties, exchange="", key=self._names.rejected)
         ticket.receipt.done()
 
-    async def publish_events(self, body: bytes) -> None:
-        properties = spec.Basic.Properties(content_type="application/json", delivery_mode=2)
+    async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
+        headers = {"traceparent": traceparent} if traceparent else None
+        properties = spec.Basic.Properties(content_type="application/json", delivery_mode=2, headers=headers)
         await self._out.up.publish(body, properties, exchange=self._names.feedback, key="events")
 
     async def _attach(self, wire: Wire) -> None:

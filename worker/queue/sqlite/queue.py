@@ -73,9 +73,10 @@ class SqliteQueue:
         copy = given._replace(queue=self._names.rejected, parked=False, headers=headers)
         await self._shelf(ticket.transactional).finish([ticket.receipt], add=[copy])
 
-    async def publish_events(self, body: bytes) -> None:
+    async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
+        headers = json.dumps({"traceparent": traceparent} if traceparent else {})
         # Feedback is read in the order of its numbers, whatever the clock says.
-        row = Row(self._names.feedback, 0.0, False, 0, "application/json", "{}", body)
+        row = Row(self._names.feedback, 0.0, False, 0, "application/json", headers, body)
         await self._messages.change(Change(add=[row]))
 
     def _shelf(self, transactional: bool) -> Shelf:
