@@ -89,7 +89,7 @@ async def _apply(tracker: Tracker, events: Sequence[Event]) -> None:
         except ValueError:
             events = [event for event in events if _makes_sense(event)]
         except StoreAway as fault:
-            _log.warning("store away", fault=str(fault), events=len(events))
+            _log.warning("store_away", fault=str(fault), events=len(events))
             await asyncio.sleep(_PATIENCE)
 
 
@@ -97,7 +97,7 @@ def _events(one: FeedbackMessage) -> Sequence[Event]:
     try:
         return decode(one.body)
     except (msgspec.MsgspecError, RecursionError) as fault:
-        _log.error("unreadable feedback", fault=str(fault), start=one.body[:200].decode(errors="replace"))
+        _log.error("unreadable_feedback", fault=str(fault), start=one.body[:200].decode(errors="replace"))
         return []
 
 
@@ -106,6 +106,6 @@ def _makes_sense(event: Event) -> bool:
         message(event)
         bounce(event)
     except ValueError as fault:
-        _log.error("unreadable event", fault=str(fault), event_id=event.event_id)
+        _log.error("unreadable_event", fault=str(fault), event_id=event.event_id)
         return False
     return True

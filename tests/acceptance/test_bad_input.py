@@ -125,8 +125,8 @@ async def _publish_again(url: str, prefix: str) -> list[dict[str, Any]]:
     )
     connection = await aio_pika.connect(url)
     async with connection, asyncio.timeout(60):
-        exchange = await _declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
-        feedback = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
+        exchange = await declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
+        feedback = await declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
         events: list[dict[str, Any]] = []
         for job, known in ((held, "accepted"), (bad, "final")):
             await exchange.publish(aio_pika.Message(_octets(GOOD | job)), "bulk.x.example.net")
@@ -145,9 +145,9 @@ async def _exchange(url: str, prefix: str) -> tuple[list[tuple[bytes, str]], lis
     """Publish all of it as a campaign service would, and gather what comes back."""
     connection = await aio_pika.connect(url)
     async with connection:
-        exchange = await _declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
-        feedback = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
-        aside = await _declared(connection, lambda channel: channel.get_queue(f"{prefix}.rejected"))
+        exchange = await declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
+        feedback = await declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
+        aside = await declared(connection, lambda channel: channel.get_queue(f"{prefix}.rejected"))
         bodies = [_octets(given) for given, _, _ in UNREADABLE]
         bodies += [_octets(GOOD | changes) for changes, _, _ in IMPOSSIBLE]
         bodies.append(_octets(GOOD | {"job_id": "good", "context": {"sent_at": datetime.now(UTC).isoformat()}}))
@@ -174,7 +174,7 @@ def _missing(events: list[dict[str, Any]]) -> set[str]:
     return expected - {event["job_id"] for event in events if event["final"]}
 
 
-async def _declared(connection: AbstractConnection, get: Callable[[AbstractChannel], Awaitable[T]]) -> T:
+async def declared(connection: AbstractConnection, get: Callable[[AbstractChannel], Awaitable[T]]) -> T:
     """A queue or exchange once the worker has declared it."""
     async with asyncio.timeout(30):
         while True:

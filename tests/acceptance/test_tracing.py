@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.acceptance.installation import Installation
-from tests.acceptance.test_bad_input import GOOD
+from tests.acceptance.test_bad_input import GOOD, declared
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -72,9 +72,9 @@ def test_a_trace_context_comes_back_with_the_feedback_and_its_spans_reach_the_co
 async def exchange(amqp_url: str, prefix: str) -> list[tuple[Any, dict[str, Any]]]:
     """Publish a job with a trace context, one without and one with nonsense; their events, each with its message's context."""
     told: list[tuple[Any, dict[str, Any]]] = []
-    async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
-        jobs = await channel.declare_exchange(f"{prefix}.jobs", aio_pika.ExchangeType.TOPIC, durable=True)
-        feedback = await declared(channel, f"{prefix}.feedback")
+    async with await aio_pika.connect(amqp_url) as connection:
+        jobs = await declared(connection, lambda channel: channel.get_exchange(f"{prefix}.jobs"))
+        feedback = await declared(connection, lambda channel: channel.get_queue(f"{prefix}.feedback"))
         for job_id, headers in (("t", {"traceparent": TRACEPARENT}), ("u", {}), ("n", {"traceparent": "00-nonsense"})):
             body = json.dumps(GOOD | {"job_id": job_id, "rcpt_to": f"{job_id}+450-4.3.2-once@x.example.net"}).encode()
             await jobs.publish(aio_pika.Message(body, headers=headers), "bulk.x.example.net")  # type: ignore[arg-type]
@@ -85,14 +85,3 @@ async def exchange(amqp_url: str, prefix: str) -> list[tuple[Any, dict[str, Any]
                 if sum(event["final"] for _, event in told) == 3:
                     break
     return told
-
-
-async def declared(channel: Any, name: str) -> Any:
-    """The queue, once the worker has made it."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                return await channel.get_queue(name)
-            except aio_pika.exceptions.ChannelNotFoundEntity:
-                await channel.reopen()
-                await asyncio.sleep(0.1)
