@@ -83,7 +83,7 @@ def test_a_story_has_its_waits_its_attempts_what_was_said_and_what_comes_next(co
             "host mx.a.example.net (192.0.2.1), traffic rule big, waited for leave 1.5",
             "S 452 4.2.2 Full",
             "big is suspended by anna",
-            "next: The next attempt is due; held, looked at again in ",
+            "next: The next attempt is due. It is held, looked at again in ",
         )
     ]
     assert told == sorted(told)

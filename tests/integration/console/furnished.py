@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
+import msgspec
+
 from feedback.event import (
     LOG_STATUS,
     Event,
@@ -19,7 +21,9 @@ from feedback.event import (
     timestamp,
 )
 from feedback.log import Candidate, Face, Outcome
+from feedback.log.story import KeptAttempt, Wait, with_wait
 from feedback.qualifier.unknown import Key, Unknown
+from feedback.tracker.message import posix
 from mta.traffic.dial import Dial
 from mta.traffic.memory import encode as encode_account
 from mta.traffic.pace import Pace, Standing
@@ -202,12 +206,19 @@ async def furnish(settings: Settings, now: float, size: int = 3000) -> None:
             await tracker.apply([one for _, events in page for one in events])
             await log.claim([Candidate(face, 0) for face, _ in page], span[0])
             await log.record([_outcome(events[-1]) for _, events in page if len(events) > 1])
-            await log.release([(face.job_id, 0) for face, events in page[5:] if len(events) == 1])
+            held = [face.job_id for face, events in page[5:] if len(events) == 1]
+            await log.release([(job_id, 0) for job_id in held], dict.fromkeys(held, _waits(now)))
     await tracker.close()
     await log.close()
     await _unknown(settings, now)
     await _orders(settings, now)
     await lanes(settings, now)
+
+
+def _waits(now: float) -> bytes:
+    reply = "421 4.7.28 Our system has detected an unusual rate of unsolicited mail"
+    limited = Wait(since=now - 500, until=now + 30, why="rule google: 2 connections, 5/s (slowed down)", reply=reply)
+    return with_wait(None, limited)
 
 
 def _outcome(last: Event) -> Outcome:
@@ -219,7 +230,29 @@ def _outcome(last: Event) -> Outcome:
         event=encode(last),
         final=last.event if last.final else None,
         retry_at=retry,
+        story=_story(last),
     )
+
+
+def _story(last: Event) -> bytes:
+    """What is kept of the attempt that an event tells of, with a line that no page is wide enough for."""
+    said = f"S {last.smtp.code} {last.smtp.text}" if last.smtp else "S 250 2.0.0 OK"
+    dialogue = ["- to mx.example [192.0.2.25]:25", f"C RCPT TO:<{last.rcpt_to}>", f"S 250-{'X-LONG' * 40}", said]
+    tried = KeptAttempt(
+        attempt=last.attempt,
+        began_at=posix(last.at) - 1,
+        event=last.event,
+        ms=240,
+        waited_ms=1800,
+        rule="google",
+        nth=3,
+        worker=last.worker,
+        smtp=last.smtp,
+        path=last.path,
+        qualification=last.qualification,
+        dialogue=dialogue,
+    )
+    return msgspec.json.encode(tried)
 
 
 async def _unknown(settings: Settings, now: float) -> None:

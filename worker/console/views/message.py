@@ -161,9 +161,9 @@ def _next(standing: str, event: Event | None, heard: Heard, now: float) -> str:
             return f"It waits for its next attempt, in {lasting(due - now)}."
         if (held := _held(heard)) is None:
             return "The next attempt is due now."
-        return f"The next attempt is due; {_holding(held, now)}"
+        return f"The next attempt is due. {_holding(held, now)}"
     if held := _held(heard):
-        return f"It is not tried yet: {_holding(held, now)}"
+        return _holding(held, now)
     return "It waits in the queue for its contact date or its turn."
 
 
@@ -203,7 +203,7 @@ def _held(heard: Heard) -> Wait | None:
 
 def _holding(held: Wait, now: float) -> str:
     again = f"looked at again in {lasting(held.until - now)}" if held.until > now else "to be looked at again now"
-    return f"held, {again}: {_why(held)}"
+    return f"It is held, {again}: {_why(held)}"
 
 
 def _why(wait: Wait) -> str:

@@ -4,11 +4,13 @@ import tomllib
 from dataclasses import replace
 from math import inf
 
+import msgspec
 import pytest
 
 from feedback.event import encode
 from feedback.log import Face
 from feedback.log.row import Row, write_face
+from feedback.log.story import KeptAttempt, Wait, with_wait
 from feedback.qualifier import Qualifier, parse
 from feedback.qualifier.unknown import Key, Unknown
 from feedback.rules import built_in
@@ -136,6 +138,39 @@ def test_a_story_tells_what_happened_in_order_and_what_comes_next() -> None:
     ]
     assert told.next == "It waits in the queue for its contact date or its turn."
     assert (told.job_id, told.delivery_id, told.address) == ("j1", "spring", "anna@example.net")
+
+
+def test_a_story_has_each_wait_and_each_attempt_with_what_was_said() -> None:
+    job = Job("j1")
+    job.accepted()
+    delayed = job.delayed(FULL, NOW + 100)
+    tried = KeptAttempt(attempt=1, began_at=NOW + 99, event="delayed", ms=300, rule="big", dialogue=["S 452 full"])
+    limited = Wait(since=NOW + 5, until=NOW + 65, why="rule big: 2 connections", rule="big", reply="421 busy")
+    ordered = Wait(since=NOW + 200, until=NOW + 800, why="big is suspended by ann", attempts=1)
+    row = job_row(job, event=encode(delayed), waits=with_wait(with_wait(None, limited), ordered), retry_at=NOW + 150)
+    told = story(Heard(None, row, None, attempts=[msgspec.json.encode(tried)]), NOW + 300)
+    assert [(moment.at, moment.what, moment.ahead) for moment in told.moments] == [
+        (NOW, "Taken from the queue", False),
+        (NOW + 5, "Held for 1\u202fmin", False),
+        (NOW + 99, "Attempt 1: to be tried again", False),
+        (NOW + 200, "Held for 10\u202fmin", False),
+        (NOW + 800, "Looked at again", True),
+        (NOW + 9000, "End of its validity", True),
+    ]
+    assert told.moments[1].detail == "rule big: 2 connections; the site had said: 421 busy"
+    assert told.moments[2].dialogue == ("S 452 full",)
+    assert ("traffic rule", "big") in [(fact.name, fact.value) for fact in told.moments[2].facts]
+    assert told.next == ("It is held, looked at again in 8\u202fmin 20\u202fs: big is suspended by ann")
+
+
+def test_a_wait_that_an_attempt_followed_is_past() -> None:
+    job = Job("j1")
+    job.accepted()
+    waits = with_wait(None, Wait(since=NOW + 5, until=NOW + 65, why="its turn"))
+    row = job_row(job, event=encode(job.delayed(FULL, NOW + 10)), waits=waits)
+    assert not [
+        moment for moment in story(Heard(None, row, None), NOW + 20).moments if moment.what == "Looked at again"
+    ]
 
 
 def test_a_story_says_who_has_the_message_in_hand() -> None:
