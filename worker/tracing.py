@@ -4,10 +4,12 @@ A job is traced when it came with a trace context in its headers; that context i
 workers see the job. Spans are made when their times are known, with these times: nothing is open while a job waits.
 """
 
+from collections.abc import Mapping
+
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -17,6 +19,7 @@ from feedback.log.story import read_waits
 from mta.attempt import Attempt, Delivered
 
 _NAME = "campaign-mta"
+Told = Mapping[str, str | int | bool | None]
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -54,7 +57,7 @@ class Spans:
         name: str,
         began: float,
         ended: float,
-        told: dict[str, str | int | bool | None] | None = None,
+        told: Told | None = None,
         status: Status | None = None,
     ) -> None:
         face = state.face
@@ -86,7 +89,7 @@ def _waiting_since(state: State, attempt: Attempt) -> float:
     return min([asked, *(wait.since for wait in read_waits(state.waits) if wait.attempts == state.attempt - 1)])
 
 
-def _of_attempt(attempt: Attempt) -> dict[str, str | int | bool | None]:
+def _of_attempt(attempt: Attempt) -> Told:
     return {
         "site": attempt.path.site,
         "host": attempt.path.mx_host,

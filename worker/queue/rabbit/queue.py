@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from aiormq import spec
+from pamqp.common import FieldTable
 
 from mta.lane import Lane
 from worker.queue import QueueAway, Ticket
@@ -112,7 +113,7 @@ class RabbitQueue:
         ticket.receipt.done()
 
     async def publish_events(self, body: bytes, traceparent: str | None = None) -> None:
-        headers = {"traceparent": traceparent} if traceparent else None
+        headers: FieldTable | None = {"traceparent": traceparent} if traceparent else None
         properties = spec.Basic.Properties(content_type="application/json", delivery_mode=2, headers=headers)
         await self._out.up.publish(body, properties, exchange=self._names.feedback, key="events")
 
