@@ -46,8 +46,9 @@ class Matcher:
         """The rule that decides, leaving `without` aside."""
         spoken = frozenset(question.words.split())
         given = self._given(question, spoken)
-        passed, opened = without, None
-        for place in _ones(given & self._every):
+        passed, opened, place = without, None, -1
+        worth_asking = f"{given & self._every:b}"[::-1]  # a text finds its next sign faster than a number its next bit
+        while (place := worth_asking.find("1", place + 1)) >= 0:
             rule, phrase, needs = self._entries[place]
             if rule is passed or rule is without or needs & given != needs:
                 continue
@@ -121,12 +122,3 @@ def _codes(question: Question) -> Iterator[str | int]:
     if question.enhanced:
         yield question.enhanced
         yield question.enhanced[: question.enhanced.rindex(".")]
-
-
-def _ones(number: int) -> Iterator[int]:
-    """The places of a number's bits, lowest first."""
-    digits = f"{number:b}"[::-1]
-    place = digits.find("1")
-    while place >= 0:
-        yield place
-        place = digits.find("1", place + 1)
