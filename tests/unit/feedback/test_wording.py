@@ -23,6 +23,7 @@ from mta.reply import clean
         ("[TSS04] temporarily deferred", "[TSS04] temporarily deferred"),
         ("OFR_506 [506] (S3150) RL000010 IB607 HM08", "OFR_506 [506] (S3150) RL000010 IB607 HM08"),
         ("550-User unknown", "550-User unknown"),
+        ("550_Invalid_recipient", "550_Invalid_recipient"),
         ("see https://support.example.com/mail/?p=NoSuchUser&ip=192.0.2.1", None),
         ("RESOLVER.ADR.RecipientNotFound; not found", "RESOLVER.ADR.RecipientNotFound; not found"),
         ("queue id DLOkvMxsVeZooDLOkvHl", "queue id {id}"),
@@ -53,6 +54,8 @@ def test_one_kind_of_reply_is_one_text(address: str, ip: object, number: int) ->
     [
         ("User doesn't exist", " user doesnt exist "),
         ("The user's e-mail box", " the user email box "),
+        ("Sorry,_no_mailbox_here 550_user_unknown", " sorry no mailbox here 550 user unknown "),
+        ("OFR_506 SFR_IN_104", " ofr_506 sfr_in_104 "),
         ("Empfänger unbekannt", " empfanger unbekannt "),
         ("bo\\xeete pleine", " boite pleine "),
         ("bo\\xc3\\xaete pleine", " boite pleine "),
