@@ -139,7 +139,7 @@ class LaneGate:
         now = asyncio.get_running_loop().time()
         since, rule, begun = self._lent.pop(permit)
         line = self._lines[permit.lane]
-        line.turns.give_back(None if attempt is None else now - since)
+        line.turns.give_back(since, now, used=attempt is not None)
         pause = None
         if attempt is not None:
             signal = read_signal(attempt, rule)

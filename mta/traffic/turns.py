@@ -55,11 +55,14 @@ class Turns:
     busy: int = 0
     kept: float = _FIRST_GUESS
     free_at: float = -math.inf  # the theoretical arrival time of the next message
+    given: float = 0.0  # the sum of the times at which the permits that are out were given
+    latest: float = -math.inf  # when a turn was last asked for, taken or given back
     held: Places = field(default_factory=Places)
     refused: Places = field(default_factory=Places)
 
     def due(self, rule: Rule, now: float) -> float | None:
         """When the next permit may be given: `now` or later, or None: when one comes back."""
+        self.latest = now
         if self.busy >= rule.connections * self.beside:
             return None
         if rule.rate is None:
@@ -71,14 +74,18 @@ class Turns:
     def take(self, rule: Rule, now: float) -> None:
         """Give a permit that is due."""
         self.busy += 1
+        self.given += now
+        self.latest = now
         if rule.rate is not None:
             self.free_at = max(self.free_at, now) + 1 / rule.rate
 
-    def give_back(self, kept: float | None) -> None:
-        """Take one back; `kept` is how long it was out, None when nothing was sent with it."""
+    def give_back(self, given: float, now: float, *, used: bool) -> None:
+        """Take back a permit that was given at `given`; `used`: something was sent with it."""
         self.busy -= 1
-        if kept is not None:
-            self.kept += _WEIGHT * (kept - self.kept)
+        self.given = self.given - given if self.busy else 0.0
+        self.latest = now
+        if used:
+            self.kept += _WEIGHT * (now - given - self.kept)
 
     def begin_again(self, rule: Rule, now: float) -> None:
         """Quite other limits hold from now on: turns that were given out by the old ones mean nothing any more."""
@@ -92,7 +99,11 @@ class Turns:
         return by_connections if rule.rate is None else min(rule.rate, by_connections)
 
     def _by_connections(self, rule: Rule) -> float:
-        return max(1, rule.connections) * self.beside / max(self.kept, 0.001)
+        """A site that never answers gives no permit back to tell how long it keeps them; that those which are out have been
+        so for long tells it, too. Of a lane whose permits are all out they have been so for what one is kept, or less."""
+        most = max(1, rule.connections) * self.beside
+        out = (self.busy * self.latest - self.given) / max(most, self.busy) if self.busy else 0.0
+        return most / max(self.kept, out, 0.001)
 
     def room(self, rule: Rule, patience: float) -> int:
         """How many may wait here: those whose turn probably comes in time."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.installation import COMMAND, Installation
+from tests.faults.oracle import Told
 from tests.faults.scene import SETTINGS, Scene
 from tests.faults.transport import PREFIX, Embedded, Served, Transport
 from tests.services.postgres import PostgresServer
@@ -72,12 +73,12 @@ class Ground:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """Start it all, and leave nothing behind."""
+def ground(keep: Callable[[Told], Told] = lambda event: event) -> Iterator[Ground]:
+    """Start it all, and leave nothing behind. `keep`: what the witness keeps of each event."""
     folder = Path(tempfile.mkdtemp(prefix="campaign-mta-faults-"))
     try:
         with private_rabbitmq() as node, PostgresServer(durable=True) as postgres, _sink(folder / "sink") as port:
-            served = Served.on(node, postgres)
+            served = Served.on(node, postgres, keep)
             here = Ground(folder, port, served)
             here.start_tracker()
             try:

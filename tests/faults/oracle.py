@@ -1,5 +1,6 @@
 """What must hold after any fault, read from three sides: what was published, what arrived, what was reported. Pure."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,16 @@ from typing import Any
 
 Told = Mapping[str, Any]
 """One feedback event as it came off the feedback queue, decoded."""
+
+
+_READ = ("event_id", "job_id", "delivery_id", "seq", "event", "cause", "final", "in_doubt")
+
+
+def gist(event: Told) -> Told:
+    """What is read of an event here, and a digest of the rest of it, for when there are too many to keep."""
+    rest = {name: value for name, value in event.items() if name not in (*_READ, "worker")}
+    kept = {name: event[name] for name in _READ if name in event}
+    return {**kept, "rest": hash(json.dumps(rest, sort_keys=True))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

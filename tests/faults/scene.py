@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.installation import COMMAND, Installation
-from tests.faults.oracle import Copy, Evidence, Verdict, judge
+from tests.faults.oracle import Copy, Evidence, Told, Verdict, judge
 from tests.faults.transport import Transport
 from tests.faults.witness import BrokerWitness
 from worker.queue import Job
@@ -92,9 +92,13 @@ class Scene:
 
     def publish(self, count: int, tag: str = "", **fields: Any) -> list[str]:
         """Publish `count` more jobs, each with a recipient of its own who has `tag` behind a plus sign; their ids."""
-        made = [self._job(tag, fields) for _ in range(count)]
-        self.transport.publish([job for _, job in made])
-        return [job_id for job_id, _ in made]
+        made = self.write(count, tag, **fields)
+        self.transport.publish(list(made.values()))
+        return list(made)
+
+    def write(self, count: int, tag: str = "", **fields: Any) -> dict[str, Job]:
+        """So many more jobs by their ids, for the caller to publish."""
+        return dict(self._job(tag, fields) for _ in range(count))
 
     def again(self, job_ids: Sequence[str], **fields: Any) -> None:
         """Publish jobs once more under the same ids."""
@@ -202,7 +206,7 @@ class Scene:
             head = opened.read(2048)
         return Copy(rcpt=entry["rcpt"], job_id=head.partition(b"\r\nX-Job: ")[2].partition(b"\r\n")[0].decode())
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Told]:
         return self.transport.witness.events(self.name)
 
     def finals(self) -> set[str]:
@@ -236,16 +240,16 @@ class Scene:
         """What `verdict_now` said, or says now."""
         return self._verdict or self.verdict_now()
 
-    def verdict_now(self) -> Verdict:
-        """Stop the workers, have tracker and log agree, and judge."""
+    def verdict_now(self, patience: float = 30.0) -> Verdict:
+        """Stop the workers, have tracker and log agree within so many seconds, and judge."""
         for worker in list(self._workers):
             self.stop(worker)
         if not isinstance(self.transport.witness, BrokerWitness):
             evidence = self._evidence()  # before the tracker takes the feedback away
             with self.installation.running("tracker"):
-                self._reconciled()
+                self._reconciled(patience)
         else:
-            self._reconciled()
+            self._reconciled(patience)
             evidence = self._evidence()
         self._verdict = judge(evidence)
         return self._verdict
@@ -259,7 +263,7 @@ class Scene:
             may_doubt=self.may_doubt,
         )
 
-    def _reconciled(self, patience: float = 30.0) -> None:
+    def _reconciled(self, patience: float) -> None:
         """The command of the same name must say so; the tracker may need a moment to read the last events."""
         deadline = time.monotonic() + patience
         command = ["reconcile", "--delivery", self.name, "--json"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Protocol
 
 import asyncpg
 
+from tests.faults.oracle import Told
 from tests.faults.witness import BrokerWitness, FileWitness, PeekWitness, Witness
 from tests.services.postgres import PostgresServer
 from tests.services.rabbitmq import RabbitNode
@@ -58,8 +59,11 @@ class Served:
     queue: str = "worker.queue.rabbit.queue:RabbitQueue"
 
     @classmethod
-    def on(cls, node: RabbitNode, postgres: PostgresServer) -> "Served":
-        return cls(node, postgres, BrokerWitness(node.url, PREFIX))
+    def on(
+        cls, node: RabbitNode, postgres: PostgresServer, keep: Callable[[Told], Told] = lambda event: event
+    ) -> "Served":
+        """`keep`: what the witness keeps of each event."""
+        return cls(node, postgres, BrokerWitness(node.url, PREFIX, keep))
 
     def unwatched(self, prefix: str) -> "Served":
         """An installation of its own, in which nothing but the feedback queue takes events."""

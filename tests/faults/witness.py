@@ -4,19 +4,22 @@ import asyncio
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import aio_pika
 from aiormq.exceptions import AMQPError
+
+from tests.faults.oracle import Told
 
 _PAUSE = 0.2
 _LOST = (AMQPError, OSError, RuntimeError, TimeoutError)
 
 
 class Witness(Protocol):
-    def events(self, delivery: str) -> list[dict[str, Any]]:
+    def events(self, delivery: str) -> list[Told]:
         """Every event about a delivery so far, in the order in which they came."""
 
     def close(self) -> None: ...
@@ -25,10 +28,12 @@ class Witness(Protocol):
 class BrokerWitness:
     """A queue of its own behind the feedback exchange, read through every outage of the broker."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, keep: Callable[[Told], Told] = lambda event: event) -> None:
+        """`keep`: what is kept of each event."""
         self._url = url
         self._prefix = prefix
-        self._heard: list[dict[str, Any]] = []
+        self._keep = keep
+        self._heard: list[Told] = []
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -36,7 +41,7 @@ class BrokerWitness:
         if not self._ready.wait(60):
             raise TimeoutError("the witness does not get to the broker")
 
-    def events(self, delivery: str) -> list[dict[str, Any]]:
+    def events(self, delivery: str) -> list[Told]:
         return [event for event in list(self._heard) if event["delivery_id"] == delivery]
 
     def close(self) -> None:
@@ -64,7 +69,7 @@ class BrokerWitness:
             self._ready.set()
             async with queue.iterator() as messages:
                 async for message in messages:
-                    self._heard += json.loads(message.body)["events"]
+                    self._heard += map(self._keep, json.loads(message.body)["events"])
                     await message.ack()
 
     async def _queue(self, channel: aio_pika.abc.AbstractChannel) -> aio_pika.abc.AbstractQueue:
@@ -84,7 +89,7 @@ class FileWitness:
         self._file = file
         self._queue = f"{prefix}.feedback"
 
-    def events(self, delivery: str) -> list[dict[str, Any]]:
+    def events(self, delivery: str) -> list[Told]:
         if not self._file.exists():
             return []
         with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=10)) as connection:
@@ -108,12 +113,12 @@ class PeekWitness:
         self._url = url
         self._queue = f"{prefix}.feedback"
 
-    def events(self, delivery: str) -> list[dict[str, Any]]:
+    def events(self, delivery: str) -> list[Told]:
         heard = asyncio.run(self._peek())
         return [event for event in heard if event["delivery_id"] == delivery]
 
-    async def _peek(self) -> list[dict[str, Any]]:
-        heard: list[dict[str, Any]] = []
+    async def _peek(self) -> list[Told]:
+        heard: list[Told] = []
         connection = await aio_pika.connect(self._url, timeout=10)
         async with connection:
             try:

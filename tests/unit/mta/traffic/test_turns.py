@@ -18,8 +18,8 @@ def test_no_more_permits_than_connections() -> None:
     assert turns.due(RULE, 0.0) == 0.0
     turns.take(RULE, 0.0)
     assert turns.due(RULE, 0.0) is None
-    turns.give_back(0.1)
-    assert turns.due(RULE, 0.0) == 0.0
+    turns.give_back(0.0, 0.1, used=True)
+    assert turns.due(RULE, 0.1) == 0.1
 
 
 def test_a_slow_rate_is_evenly_spaced() -> None:
@@ -52,18 +52,38 @@ def test_a_fast_lane_has_room_for_hundreds_before_anything_is_known() -> None:
 
 def test_a_slow_server_leaves_room_for_what_it_takes_in_time() -> None:
     turns, rule = Turns(), replace(RULE, connections=10)
-    for _ in range(200):
-        turns.busy += 1
-        turns.give_back(5.0)
+    for number in range(200):
+        turns.take(rule, 5.0 * number)
+        turns.give_back(5.0 * number, 5.0 * number + 5.0, used=True)
     assert rule.connections <= turns.room(rule, 2.0) <= 16
 
 
 def test_one_stall_does_not_close_a_fast_lane() -> None:
-    turns, rule = Turns(), replace(RULE, connections=10)
+    turns, rule, now = Turns(), replace(RULE, connections=10), 0.0
     for kept in [0.02] * 100 + [10.0] + [0.02] * 50:
-        turns.busy += 1
-        turns.give_back(kept)
+        turns.take(rule, now)
+        turns.give_back(now, now + kept, used=True)
+        now += kept
     assert turns.speed(rule) > 250
+
+
+def test_a_server_that_never_answers_leaves_the_less_room_the_longer_it_is_silent() -> None:
+    turns, rule = Turns(beside=2), replace(RULE, connections=10)
+    for _ in range(20):
+        turns.take(rule, 100.0)
+    rooms = []
+    for now in (100.0, 101.0, 110.0, 200.0):
+        assert turns.due(rule, now) is None
+        rooms.append(turns.room(rule, 2.0))
+    assert rooms[0] >= 1000
+    assert rooms[1:] == [50, 14, 11]
+
+
+def test_one_permit_that_stays_out_says_little_of_a_lane_that_has_many() -> None:
+    turns, rule = Turns(), replace(RULE, connections=100)
+    turns.take(rule, 0.0)
+    turns.due(rule, 10.0)
+    assert turns.speed(rule) == 1000.0
 
 
 def test_a_rate_bounds_the_room() -> None:
