@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from feedback.event import Cause
+from feedback.log import OnDoubt
 from feedback.qualification import Qualification, Verdict
 from feedback.qualifier.trouble import in_doubt
 from feedback.writer import Failure
 from mta.attempt import Attempt, Broken, Doubtful, Trouble
-from worker.job import OnDoubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +97,9 @@ def weigh_doubt(on_doubt: OnDoubt, resent: bool) -> Disposition | None:
     if on_doubt == "fail" or resent:
         return GiveUp(Failure(cause="in_doubt", qualification=in_doubt(), detail=_DEAD_WORKER))
     return None
+
+
+def lapse(on_doubt: OnDoubt, doubtful: bool) -> Disposition:
+    """What becomes of a job whose validity is over and whose ticket is not at hand. That of a job which wants no repeat is
+    still doubtful only where a dead worker left it so: its wish decides, as it would have with its ticket."""
+    return (weigh_doubt(on_doubt, resent=False) if doubtful else None) or Expired()

@@ -154,4 +154,5 @@ def _face(job: SendJob) -> Face:
         expires_at=job.expires_at,
         digest=job.digest,
         traceparent=job.traceparent,
+        on_doubt=job.on_doubt,
     )

@@ -15,13 +15,12 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from feedback.event import TRACEPARENT, Scalar
+from feedback.log import OnDoubt
 from mta.envelope import Envelope, Mailbox, parse_mailbox
 from worker.queue import Ticket
 
 MAX_CONTEXT = 4096
 """Octets of a job's `context` as JSON."""
-
-OnDoubt = Literal["retry", "fail", "assume_sent"]
 
 _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 _Instant = Annotated[datetime, Meta(tz=True)]

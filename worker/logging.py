@@ -2,6 +2,8 @@
 
 import asyncio
 import atexit
+import hmac
+import re
 import sys
 from typing import Any, TextIO, cast
 
@@ -43,15 +45,48 @@ class _Lines:
         self._stream.flush()
 
 
-def configure(form: str, level: str, stream: TextIO = sys.stderr) -> None:
-    """`form`: `json`, `console`, or `auto` (console on a terminal)."""
+_WORD = r"""[^\s<>"'(),;:\[\]\\@]{1,320}"""
+_ADDRESS = re.compile(rf"""(?:"(?:[^"\\]|\\.){{1,64}}"|{_WORD})@{_WORD}""")
+
+
+class Hashed:
+    """Writes `#` and a keyed hash in the place of every mail address: the same one for the same address, in all processes
+    with the same key, so that a recipient's lines can still be found by whoever has the key and the address."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def __call__(self, _logger: Any, _name: str, event: Any) -> Any:
+        return {key: self._blind(value) for key, value in event.items()}
+
+    def _blind(self, value: Any) -> Any:
+        match value:
+            case str():
+                return _ADDRESS.sub(self._hash, value) if "@" in value else value
+            case dict():
+                return {key: self._blind(each) for key, each in value.items()}
+            case list() | tuple():
+                return [self._blind(each) for each in value]
+            case None | bool() | int() | float():
+                return value
+            case _:
+                return self._blind(str(value))
+
+    def _hash(self, found: re.Match[str]) -> str:
+        address = found[0].strip(".").lower().encode(errors="replace")
+        return "#" + hmac.digest(self._key, address, "sha256").hex()[:16]
+
+
+def configure(form: str, level: str, stream: TextIO = sys.stderr, *, hashed: Hashed | None = None) -> None:
+    """`form`: `json`, `console`, or `auto` (console on a terminal). `hashed`: where addresses are not to be written."""
     console = form == "console" or (form == "auto" and stream.isatty())
     render: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(serializer=_json)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if not console else _keep,
+            structlog.processors.format_exc_info if not console or hashed else _keep,
+            hashed or _keep,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

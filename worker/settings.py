@@ -269,8 +269,24 @@ def _reporting_fault(text: str) -> str | None:
 
 
 class Log(_Section):
+    """`addresses`: mail addresses in log lines as they are, or hashed with `hash_key`, which all workers should share."""
+
     format: Literal["auto", "json", "console"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
+    addresses: Literal["plain", "hashed"] = "plain"
+    hash_key: Annotated[SecretStr, Field(min_length=16, max_length=512)] | None = None
+    hash_key_file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_file(cls, given: Any) -> Any:
+        return _read_secret(given, "hash_key")
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Self:
+        if self.addresses == "hashed" and self.hash_key is None:
+            raise ValueError("addresses are to be hashed, so it needs hash_key or hash_key_file")
+        return self
 
 
 class Settings(BaseSettings):

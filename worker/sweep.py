@@ -2,6 +2,7 @@
 unpublished, old jobs forgotten."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -10,6 +11,7 @@ import structlog
 from feedback.event import Event, encode
 from feedback.log import MAX_VALIDITY, DeliveryLog, Outcome, State
 from feedback.writer import Writer
+from worker.disposition import Done, GiveUp, lapse
 from worker.orders.view import Orders
 from worker.outage import Outage
 from worker.settlement import Settlement
@@ -53,19 +55,28 @@ class Sweep:
             await self._log.published([_job_id(event)])
         await self._expire()
         while states := await self._cancelled():
-            await self._settle(states, self._writer.cancelled, "cancelled")
+            await self._settle(states, self._writer.cancelled)
             await self._expire()  # on time, however many are cancelled
 
     async def _expire(self) -> None:
         while states := await self._log.due(self._clock(), _BATCH):
-            await self._settle(states, self._writer.expired, "failed")
+            await self._settle(states, self._lapsed)
+
+    def _lapsed(self, state: State, now: float) -> Event:
+        match lapse(state.face.on_doubt, state.doubtful):
+            case Done():
+                return self._writer.sent(state, now, None)
+            case GiveUp(failure):
+                return self._writer.failed(state, now, failure)
+            case _:
+                return self._writer.expired(state, now)
 
     async def _cancelled(self) -> list[State]:
         """No job lives longer than `MAX_VALIDITY`; one that comes up later still is cancelled by its ticket."""
         deliveries = [order.delivery_id for order in self._orders.cancellations(self._clock() - MAX_VALIDITY)]
         return await self._log.unsettled(deliveries, _BATCH) if deliveries else []
 
-    async def _settle(self, states: Sequence[State], write: Callable[[State, float], Event], final: str) -> None:
+    async def _settle(self, states: Sequence[State], write: Callable[[State, float], Event]) -> None:
         """Settle what was just taken into our hands: nobody else will, so each step is repeated until it is done.
 
         What a job's last worker reported may not be out, and the log keeps the newest event only: so the one before goes
@@ -74,13 +85,15 @@ class Sweep:
         await self._published([self._newest(state) for state in states if not state.told])
         now = self._clock()
         events = [write(state, now) for state in states]
-        outcomes = [_outcome(state, event, final) for state, event in zip(states, events, strict=True)]
+        outcomes = [_outcome(state, event) for state, event in zip(states, events, strict=True)]
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
-        self._settlement.settled["expired" if final == "failed" else final] += len(written)
         for state, event in zip(states, events, strict=True):
             if event.job_id in written:
                 self._settlement.trace(state, event, None, now)
-        _log.info("swept", final=final, jobs=len(written))
+        ended: Counter[str] = Counter(event.cause or event.event for event in events if event.job_id in written)
+        self._settlement.settled.update(ended)
+        for final, jobs in ended.items():
+            _log.info("swept", final=final, jobs=jobs)
         await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])
         await self._outage.outlast(lambda: self._log.published(sorted(written)))
 
@@ -96,13 +109,13 @@ class Sweep:
         await self._log.forget(self._clock() - remember, _BATCH)
 
 
-def _outcome(state: State, event: Event, final: str) -> Outcome:
+def _outcome(state: State, event: Event) -> Outcome:
     return Outcome(
         job_id=state.face.job_id,
         seq=event.seq,
         attempt=state.attempt,
         event=encode(event),
-        final=final,
+        final=event.event,
         doubtful=state.doubtful,
     )
 

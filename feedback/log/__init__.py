@@ -12,10 +12,13 @@ if it had an intent and no outcome it is *in doubt*.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from feedback.event import Scalar
 from feedback.store import StoreAway
+
+OnDoubt = Literal["retry", "fail", "assume_sent"]
+"""A job's wish for when nobody can know whether the receiver took its message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Face:
     expires_at: float | None  # as the job says, POSIX; the log cuts it to `MAX_VALIDITY` after acceptance
     traceparent: str | None = None  # the trace context it came with (W3C)
     digest: str = ""  # of all the job says, its message included: tells one publication of an id from another
+    on_doubt: OnDoubt = "retry"
 
 
 MAX_VALIDITY = 84 * 3600.0

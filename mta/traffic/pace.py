@@ -228,7 +228,7 @@ def _named(tally: Tally) -> bool:
 def _eased(rate: Dial, tally: Tally, now: float) -> Dial:
     """The rate after refusals that name no limit: halved at most, and nothing learnt of where the limit is."""
     heard = tally.taken + tally.too_fast + tally.vague
-    if at_least(tally.vague, heard) <= TOLERATED_VAGUE:
+    if tally.vague < 2 or at_least(tally.vague, heard) <= TOLERATED_VAGUE:  # one alone proves no share of a few
         return rate
     share = tally.vague / heard
     value = max(rate.value * max(0.5, 1 - share), VAGUE_FEW if share < 0.5 else VAGUE_MANY)

@@ -55,7 +55,9 @@ def settled(config: Path | None) -> Settings:
     from worker import logging
 
     settings = load(config)
-    logging.configure(settings.log.format, settings.log.level)
+    key = settings.log.hash_key if settings.log.addresses == "hashed" else None
+    hashed = logging.Hashed(key.get_secret_value()) if key else None
+    logging.configure(settings.log.format, settings.log.level, hashed=hashed)
     return settings
 
 

@@ -346,3 +346,20 @@ async def test_a_wrong_password_is_away_and_not_told(amqp_url: str) -> None:
     with pytest.raises(QueueAway) as told:
         await RabbitQueue(wrong).open()
     assert "s3cret" not in f"{told.value} {told.value.__cause__!r}"
+
+
+@pytest.mark.long
+async def test_delays_are_exact_to_five_seconds_or_a_twentieth(queue: RabbitQueue, publisher: RabbitPublisher) -> None:
+    delays = [1.0, 2.0, 3.5, 5.0, 7.0, 10.0, 15.0, 21.0, 31.0, 45.0, 63.0, 80.0]
+    await publisher.publish(jobs(*map(str, delays)))
+    parked_at = {}
+    for ticket in await take(queue, len(delays)):
+        parked_at[ticket.body] = time.monotonic()
+        await queue.park(ticket, delay=float(ticket.body), generation=1, transactional=False)
+        await queue.done(ticket)
+    late = {}
+    for _ in delays:
+        [ticket] = await take(queue)
+        late[float(ticket.body)] = time.monotonic() - parked_at[ticket.body] - float(ticket.body)
+    print({delay: round(seconds, 2) for delay, seconds in late.items()})
+    assert all(-0.01 <= seconds <= max(5.0, delay / 20) for delay, seconds in late.items())

@@ -26,6 +26,7 @@ WRONG = [
     ("[feedback]\nlinger_ms = -1", "feedback.linger_ms: Input should be greater than or equal to 0"),
     ("[feedback]\nrules = 7", "feedback.rules: Input should be a valid list"),
     ('[[route]]\ndomain = "x.example"', "route[0].hosts: Field required"),
+    ('[log]\naddresses = "hashed"', "log: addresses are to be hashed, so it needs hash_key or hash_key_file"),
     ('[[route]]\ndomain = "x"\nhosts = ["h"]\nusername = "u"', "route[0]: username and password_file belong together"),
     ('[[route]]\ndomain = "x"\nhosts = ["h"]\ntls = "maybe"', None),
     ('[[dkim]]\ndomain = "x"\nselector = "s"', "dkim[0].key_file: Field required"),

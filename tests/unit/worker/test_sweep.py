@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import pytest
+
 from feedback.event import encode
-from feedback.log import MAX_VALIDITY
+from feedback.log import MAX_VALIDITY, OnDoubt
 from feedback.writer import Writer
 from tests.fakes import FakeLog, FakeOrders, FakeQueue, Journal
 from tests.samples import FACE, NOW, STATE
@@ -32,6 +34,27 @@ async def test_an_expired_job_is_recorded_then_published_then_marked() -> None:
     assert journal.calls == ["unpublished", "due", "record", "publish", "published", "due"]
     [event] = queue.events
     assert (event.event_id, event.cause, event.final) == ("j/4", "expired", True)
+
+
+@pytest.mark.parametrize(
+    ("wish", "event", "cause"),
+    [("assume_sent", "sent", None), ("fail", "failed", "in_doubt"), ("retry", "failed", "expired")],
+)
+async def test_a_job_that_a_dead_worker_left_in_doubt_ends_as_it_wishes_when_it_expires(
+    wish: OnDoubt, event: str, cause: str | None
+) -> None:
+    face = dataclasses.replace(FACE, on_doubt=wish)
+    log, queue = FakeLog(expired=[dataclasses.replace(TOLD, face=face, seq=1, doubtful=True)]), FakeQueue()
+    await (await sweep(log, queue)).once()
+    assert [(told.event, told.cause, told.in_doubt) for told in queue.events] == [(event, cause, True)]
+    assert [outcome.final for outcome in log.outcomes] == [event]
+
+
+async def test_a_job_without_any_doubt_expires_whatever_it_wishes_for_doubt() -> None:
+    face = dataclasses.replace(FACE, on_doubt="assume_sent")
+    log, queue = FakeLog(expired=[dataclasses.replace(TOLD, face=face, seq=1)]), FakeQueue()
+    await (await sweep(log, queue)).once()
+    assert [told.cause for told in queue.events] == ["expired"]
 
 
 async def test_a_job_that_expires_before_anybody_heard_of_it_is_reported_as_accepted_too() -> None:

@@ -39,6 +39,13 @@ def test_one_refusal_in_ten_thousand_is_noise_and_one_in_fifty_is_not() -> None:
     assert signal[0].rate.value < OPEN.rate.value
 
 
+def test_one_reply_that_names_no_limit_slows_no_lane_however_little_it_sends_and_a_second_does() -> None:
+    assert advance(OPEN, Tally(taken=2, vague=1, by_rate=1), RULE, 5.0) is None
+    step = advance(OPEN, Tally(taken=2, vague=2, by_rate=1), RULE, 5.0)
+    assert step is not None
+    assert step[0].rate.value < OPEN.rate.value
+
+
 def test_a_cut_says_what_from_to_and_which_reply_caused_it() -> None:
     step = advance(OPEN, Tally(taken=20, too_fast=3, why="421 too fast"), RULE, 5.0)
     assert step is not None

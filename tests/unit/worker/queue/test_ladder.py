@@ -1,4 +1,6 @@
+import heapq
 import math
+import random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,3 +38,49 @@ def test_six_rungs_are_enough_and_each_lies_below_the_one_before(delay: float) -
 def test_a_delay_beyond_the_ladder_is_held_as_long_as_it_can() -> None:
     assert held(LONGEST + 1) == LONGEST
     assert held(30 * 86400) == LONGEST
+
+
+HOP = 0.3
+"""Seconds that a broker with much to do may take from one rung to the next."""
+
+
+def way(delay: float) -> list[int]:
+    """The stays of a ticket, one after the other, put on the ladder again for what it could not hold."""
+    stays: list[int] = []
+    while delay > 0:
+        stays += [1 << rung for rung in rungs(delay)]
+        delay = math.ceil(delay - LONGEST)
+    return stays
+
+
+@given(st.floats(min_value=0.001, max_value=30 * 86400))
+def test_any_delay_is_exact_to_a_twentieth_or_five_seconds_with_the_time_between_the_rungs(delay: float) -> None:
+    stays = way(delay)
+    assert delay <= sum(stays)
+    assert sum(stays) + HOP * len(stays) <= delay + max(5.0, delay / 20)
+
+
+def test_every_whole_second_of_a_day_is_as_exact() -> None:
+    late = [sum(way(delay)) - delay for delay in range(1, 86401)]
+    assert all(0 <= over <= max(1, delay / 32) for delay, over in enumerate(late, 1))
+
+
+def test_the_longest_validity_takes_a_ticket_over_the_ladder_twice() -> None:
+    assert len(way(84 * 3600)) <= 12
+
+
+def test_tickets_of_all_delays_together_keep_each_other_from_nothing() -> None:
+    """The queues of the ladder with a clock of their own: each gives up its first message only, when that one's time is over."""
+    rng = random.Random(1)
+    parked = [(rng.uniform(0, 3600), 10 ** rng.uniform(0, 5.3)) for _ in range(5000)]
+    coming = [(at, number, [2**rung for rung in rungs(delay)]) for number, (at, delay) in enumerate(parked)]
+    heapq.heapify(coming)
+    free: dict[int, float] = {}
+    while coming:
+        now, number, stays = heapq.heappop(coming)
+        if stays:
+            free[stays[0]] = max(now + stays[0], free.get(stays[0], 0.0))
+            heapq.heappush(coming, (free[stays[0]], number, stays[1:]))
+        else:
+            at, delay = parked[number]
+            assert delay - 1e-6 <= now - at <= delay + max(1.0, delay / 20)
