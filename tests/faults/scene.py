@@ -57,6 +57,7 @@ class Scene:
     store_url: str = ""
     jobs: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
+    expiry: dict[str, float] = field(default_factory=dict)
     may_doubt: frozenset[str] = frozenset()
     unread: int = 0
     _workers: dict[subprocess.Popen[bytes], Path] = field(default_factory=dict)
@@ -110,6 +111,8 @@ class Scene:
         job_id = f"{self.name}.{number}"
         local = f"r{number}+{tag}" if tag else f"r{number}"
         self.jobs[job_id] = f"{local}@d{number % 5}.{self.name}.example"
+        if "expires_at" in fields:
+            self.expiry[job_id] = datetime.fromisoformat(fields["expires_at"]).timestamp()
         return job_id, _job(self.name, job_id, self.jobs[job_id], fields)
 
     def rule(self, **keys: str | int) -> None:
@@ -215,6 +218,10 @@ class Scene:
     def told(self, kind: str) -> set[str]:
         """The jobs of which an event of this kind was heard."""
         return {event["job_id"] for event in self.events() if event["event"] == kind}
+
+    def ended(self, cause: str) -> list[Told]:
+        """The final events with this cause."""
+        return [event for event in self.events() if event["final"] and event.get("cause") == cause]
 
     def until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
         deadline = time.monotonic() + patience
