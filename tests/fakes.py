@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from feedback.event import Event, decode
-from feedback.log import NO_WAITS, Candidate, Claim, LogAway, Outcome, State, Tally
+from feedback.log import NO_HOLDS, Candidate, Claim, LogAway, Outcome, State, Tally
 from feedback.store import StoreAway
 from mta.lane import Lane
 from mta.traffic.accounts import Answers, Changed, SharesAway
@@ -101,7 +101,7 @@ class FakeLog:
     open_jobs: list[State] = field(default_factory=list)
     left: list[bytes] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    waits: dict[str, bytes] = field(default_factory=dict)
+    holds: dict[str, bytes] = field(default_factory=dict)
 
     async def open(self) -> None: ...
 
@@ -115,9 +115,9 @@ class FakeLog:
         self.journal.note("intend", LogAway)
         return {job_id for job_id, _ in attempts} - self.lost
 
-    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
         self.journal.note("release", LogAway)
-        self.waits |= waits
+        self.holds |= holds
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         self.journal.note("forsake", LogAway)

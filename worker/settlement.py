@@ -11,7 +11,7 @@ from typing import Protocol
 
 from feedback.event import Event, encode, join, trace_of
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
-from feedback.log.story import Wait, is_kept, with_wait, write_attempt
+from feedback.log.story import Hold, is_kept, with_hold, write_attempt
 from feedback.writer import Writer
 from mta.attempt import Attempt
 from mta.lane import Lane
@@ -109,7 +109,7 @@ class Settlement:
         match disposition:
             case HeldUntil(at, _, site) as held:
                 self.held += 1
-                await self._release.join((state.face.job_id, state.attempt, _with_wait(state, held, now)))
+                await self._release.join((state.face.job_id, state.attempt, _with_hold(state, held, now)))
                 self.window.leave(state.face.job_id)
                 if site is None:
                     await self._park(ticket, state, at, now)
@@ -223,8 +223,8 @@ class Settlement:
         return write_attempt(event, attempt)
 
     async def _hand_back(self, jobs: Sequence[tuple[str, int, bytes]]) -> Sequence[None]:
-        waits = {job_id: kept for job_id, _, kept in jobs}
-        await self._outage.outlast(lambda: self._log.release([job[:2] for job in jobs], waits))
+        holds = {job_id: kept for job_id, _, kept in jobs}
+        await self._outage.outlast(lambda: self._log.release([job[:2] for job in jobs], holds))
         return [None] * len(jobs)
 
     async def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
@@ -248,8 +248,8 @@ class Settlement:
         return [None] * len(events)
 
 
-def _with_wait(state: State, held: HeldUntil, now: float) -> bytes:
-    wait = Wait(
+def _with_hold(state: State, held: HeldUntil, now: float) -> bytes:
+    hold = Hold(
         since=now,
         until=held.at,
         why=held.why,
@@ -258,7 +258,7 @@ def _with_wait(state: State, held: HeldUntil, now: float) -> bytes:
         rule=held.rule,
         reply=held.reply,
     )
-    return with_wait(state.waits, wait)
+    return with_hold(state.holds, hold)
 
 
 async def _nothing() -> None:

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from feedback.event import Event
 from feedback.log import State
-from feedback.log.story import read_waits
+from feedback.log.story import read_holds
 from mta.attempt import Attempt, Delivered
 
 _NAME = "campaign-mta"
@@ -86,7 +86,7 @@ def _waiting_since(state: State, attempt: Attempt) -> float:
     asked = attempt.began_at - attempt.waited
     if state.attempt <= 1:
         return state.accepted_at
-    return min([asked, *(wait.since for wait in read_waits(state.waits) if wait.attempts == state.attempt - 1)])
+    return min([asked, *(hold.since for hold in read_holds(state.holds) if hold.attempts == state.attempt - 1)])
 
 
 def _of_attempt(attempt: Attempt) -> Told:

@@ -56,7 +56,7 @@ class State:
 
     `doubtful`: from some moment on the receiver may have taken a message without our knowing; it stays true.
     `resent`: its one doubtful repeat has been spent. `last_event` is the newest event as JSON, None before the first outcome.
-    `told`: that event, or `accepted` before it, is known to be out. `waits`: see `feedback.log.story`.
+    `told`: that event, or `accepted` before it, is known to be out. `holds`: see `feedback.log.story`.
     """
 
     face: Face
@@ -68,7 +68,7 @@ class State:
     resent: bool
     last_event: bytes | None
     told: bool = False
-    waits: bytes | None = None
+    holds: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Tally:
     in_flight: int
 
 
-NO_WAITS: Mapping[str, bytes] = MappingProxyType({})
+NO_HOLDS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class DeliveryLog(Protocol):
@@ -179,8 +179,8 @@ class DeliveryLog(Protocol):
         """Commit that the final dot of each `(job_id, attempt)` is about to leave; answers the job_ids still ours.
         For any other job the dot must not be sent. A job already doubtful becomes `resent`."""
 
-    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
-        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event. `waits`: new ones of some."""
+    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
+        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event. `holds`: new ones of some."""
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         """Let go of claimed jobs as they stand, as if their worker had died: the next claim, by this worker too, finds one

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log import statements as sql
 from feedback.log.hand import Hand
 from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
@@ -79,9 +79,9 @@ class PostgresLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
         async with self._store.connection() as connection:
-            await connection.execute(sql.RELEASE, *_columns(jobs), self._id, [waits.get(job_id) for job_id, _ in jobs])
+            await connection.execute(sql.RELEASE, *_columns(jobs), self._id, [holds.get(job_id) for job_id, _ in jobs])
         self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:

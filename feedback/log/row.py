@@ -46,7 +46,7 @@ class Row:
     final: str | None
     owner: str | None
     event: bytes | None
-    waits: bytes | None = None
+    holds: bytes | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -142,7 +142,7 @@ def state(row: Row) -> State:
         resent=bool(row.resent),
         last_event=row.event,
         told=bool(row.parked or (row.seq == 0 and row.announced)),
-        waits=row.waits,
+        holds=row.holds,
     )
 
 

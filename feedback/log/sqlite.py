@@ -10,7 +10,7 @@ from typing import IO
 
 import aiosqlite
 
-from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
 from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, validity, write_face
 from feedback.store.sqlite import Sqlite
@@ -77,7 +77,7 @@ SELECT event FROM log_job WHERE publisher IS NOT NULL AND publisher <> ? ORDER B
 
 _PUBLISHED = f"UPDATE log_job SET publisher = NULL WHERE job_id IN ({_JOBS}) AND publisher IS NOT NULL"
 
-_WAITED = "UPDATE log_job SET waits = ? WHERE job_id = ? AND owner = ?"
+_HELD = "UPDATE log_job SET holds = ? WHERE job_id = ? AND owner = ?"
 
 _TOLD = "INSERT OR IGNORE INTO log_attempt (job_id, attempt, story) VALUES (:job_id, :attempt, :story)"
 
@@ -154,9 +154,9 @@ class SqliteLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
         async with self._store.transaction() as connection:
-            await connection.executemany(_WAITED, [(kept, job_id, self._id) for job_id, kept in waits.items()])
+            await connection.executemany(_HELD, [(kept, job_id, self._id) for job_id, kept in holds.items()])
             await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
         self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
 

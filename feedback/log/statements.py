@@ -71,10 +71,10 @@ RETURNING job.job_id
 
 RELEASE = f"""
 WITH mine AS MATERIALIZED (
-    SELECT job_id, back.attempt, coalesce(back.waits, job.waits) AS waits
-    FROM unnest($1::text[], $2::integer[], $4::bytea[]) AS back (job_id, attempt, waits) JOIN mta.job USING (job_id)
+    SELECT job_id, back.attempt, coalesce(back.holds, job.holds) AS holds
+    FROM unnest($1::text[], $2::integer[], $4::bytea[]) AS back (job_id, attempt, holds) JOIN mta.job USING (job_id)
     WHERE owner = $3 ORDER BY job_id FOR UPDATE OF job)
-UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = mine.attempt, waits = mine.waits
+UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = mine.attempt, holds = mine.holds
 FROM mine, {_RELAXED} WHERE job.job_id = mine.job_id
 """
 

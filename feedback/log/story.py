@@ -1,6 +1,6 @@
-"""What is kept of a job's way for people: the waits before its attempts, and the attempts themselves. Pure.
+"""What is kept of a job's way for people: the holds before its attempts, and the attempts themselves. Pure.
 
-Both are kept as JSON: waits in the job's row, where they are written when it is handed back; an attempt in a row of its own,
+Both are kept as JSON: holds in the job's row, where they are written when it is handed back; an attempt in a row of its own,
 written with the outcome. No message is in either, nor any secret of a login.
 """
 
@@ -13,14 +13,14 @@ from feedback.event import Event, PathPart, QualificationPart, SmtpPart
 from mta.attempt import Attempt, Delivered
 from mta.dialogue import transcript
 
-MAX_WAITS = 20
-"""Waits of a job that are kept: the first, and the latest."""
+MAX_HOLDS = 20
+"""Holds of a job that are kept: the first, and the latest."""
 
 MAX_WHY = 500
 """Characters of a reason."""
 
 
-class Wait(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job was held instead of tried: `times` it came up between `since` and now, last until `until` (POSIX seconds).
 
     `attempts`: begun before. `why` is for people; `rule` and `reply` are the traffic rule behind it, and what the site had
@@ -58,30 +58,30 @@ class KeptAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 _encoder = msgspec.json.Encoder()
-_waits = msgspec.json.Decoder(list[Wait])
+_holds = msgspec.json.Decoder(list[Hold])
 _attempt = msgspec.json.Decoder(KeptAttempt)
 
 
-def read_waits(kept: bytes | None) -> list[Wait]:
-    return _waits.decode(kept) if kept else []
+def read_holds(kept: bytes | None) -> list[Hold]:
+    return _holds.decode(kept) if kept else []
 
 
-def with_wait(kept: bytes | None, wait: Wait) -> bytes:
+def with_hold(kept: bytes | None, hold: Hold) -> bytes:
     """The waits with one more. What is held again for the same reason waits on; of many, those in the middle go."""
-    waits = read_waits(kept)
-    if waits and _same(waits[-1], wait):
-        last = waits.pop()
-        wait = msgspec.structs.replace(wait, since=last.since, times=last.times + 1)
-    elif len(waits) == MAX_WAITS:
-        del waits[1]
-    return _encoder.encode([*waits, msgspec.structs.replace(wait, why=wait.why[:MAX_WHY])])
+    holds = read_holds(kept)
+    if holds and _same(holds[-1], hold):
+        last = holds.pop()
+        hold = msgspec.structs.replace(hold, since=last.since, times=last.times + 1)
+    elif len(holds) == MAX_HOLDS:
+        del holds[1]
+    return _encoder.encode([*holds, msgspec.structs.replace(hold, why=hold.why[:MAX_WHY])])
 
 
-def _same(last: Wait, wait: Wait) -> bool:
+def _same(last: Hold, hold: Hold) -> bool:
     """The limits of a rule change from minute to minute; it is the same wait."""
-    if (last.attempts, last.site, last.rule, last.reply) != (wait.attempts, wait.site, wait.rule, wait.reply):
+    if (last.attempts, last.site, last.rule, last.reply) != (hold.attempts, hold.site, hold.rule, hold.reply):
         return False
-    return wait.rule is not None or last.why == wait.why[:MAX_WHY]
+    return hold.rule is not None or last.why == hold.why[:MAX_WHY]
 
 
 def is_kept(job_id: str, attempt: Attempt, number: int, sample: float) -> bool:

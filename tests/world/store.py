@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeVar
 
-from feedback.log import NO_WAITS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
 from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
 
@@ -106,12 +106,12 @@ class Store:
                 mine[job_id] = attempt
         return set(mine)
 
-    def release(self, jobs: Sequence[tuple[str, int]], me: str, waits: Mapping[str, bytes]) -> None:
+    def release(self, jobs: Sequence[tuple[str, int]], me: str, holds: Mapping[str, bytes]) -> None:
         for job_id, attempt in jobs:
             kept = self.jobs.get(job_id)
             if kept is not None and kept.row.owner == me:
-                told = waits.get(job_id, kept.row.waits)
-                kept.row = replace(kept.row, owner=None, intent=False, announced=True, attempt=attempt, waits=told)
+                told = holds.get(job_id, kept.row.holds)
+                kept.row = replace(kept.row, owner=None, intent=False, announced=True, attempt=attempt, holds=told)
                 self.told("released", job_id, me)
 
     def forsake(self, job_ids: Sequence[str], me: str) -> None:
@@ -299,9 +299,9 @@ class StoreLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], waits: Mapping[str, bytes] = NO_WAITS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
         self._hand.drop(job_id for job_id, _ in jobs)
-        await self._call("release", lambda: self._store.release(jobs, self._me, waits))
+        await self._call("release", lambda: self._store.release(jobs, self._me, holds))
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         await self._call("forsake", lambda: self._store.forsake(job_ids, self._me))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from feedback.event import timestamp
-from feedback.log.story import KeptAttempt, Wait, read_attempts, read_waits
+from feedback.log.story import Hold, KeptAttempt, read_attempts, read_holds
 from feedback.store import StoreAway
 from mta.duration import format_duration
 from mta.envelope import Domain, a_form
@@ -85,13 +85,13 @@ def _told(heard: message.Heard, story: message.Story) -> dict[str, Any]:
         "last_event": msgspec.json.decode(newest) if newest else None,
         "worker": heard.owner,
         "next": story.next,
-        "waits": [_wait(wait) for wait in read_waits(job.waits if job else None)],
+        "holds": [_hold(hold) for hold in read_holds(job.holds if job else None)],
         "history": [_attempt(attempt) for attempt in read_attempts(heard.attempts)],
     }
 
 
-def _wait(wait: Wait) -> dict[str, Any]:
-    return {**msgspec.to_builtins(wait), "since": timestamp(wait.since), "until": timestamp(wait.until)}
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {**msgspec.to_builtins(hold), "since": timestamp(hold.since), "until": timestamp(hold.until)}
 
 
 def _attempt(attempt: KeptAttempt) -> dict[str, Any]:

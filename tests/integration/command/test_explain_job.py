@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from feedback.event import encode
 from feedback.log.sqlite import SqliteLog
-from feedback.log.story import Wait, with_wait, write_attempt
+from feedback.log.story import Hold, with_hold, write_attempt
 from feedback.writer import Writer
 from mta.attempt import Attempt, Phase, Refused
 from mta.attempt import Path as Way
@@ -55,15 +55,15 @@ async def live(log: SqliteLog) -> None:
     await log.open()
     [claim] = await log.claim([ticket(JOB)], NOW - 200)
     state = claim.state  # type: ignore[union-attr]
-    limited = Wait(since=NOW - 200, until=NOW - 170, why="rule big: 2 connections", rule="big", reply="421 too many")
-    await log.release([(JOB.job_id, 0)], {JOB.job_id: with_wait(None, limited)})
+    limited = Hold(since=NOW - 200, until=NOW - 170, why="rule big: 2 connections", rule="big", reply="421 too many")
+    await log.release([(JOB.job_id, 0)], {JOB.job_id: with_hold(None, limited)})
     await log.claim([ticket(JOB)], NOW - 170)
     event = Writer("w", str.lower).delayed(replace(state, attempt=1), NOW - 60, FULL, SOFT, NOW - 30)
     await log.record([replace(delayed(JOB, NOW - 30), event=encode(event), story=write_attempt(event, FULL))])
     await log.claim([ticket(JOB, 1)], NOW - 20)
-    suspended = Wait(since=NOW - 20, until=NOW + 100, why="big is suspended by anna", attempts=1)
-    waits = with_wait(with_wait(None, limited), suspended)
-    await log.release([(JOB.job_id, 1)], {JOB.job_id: waits})
+    suspended = Hold(since=NOW - 20, until=NOW + 100, why="big is suspended by anna", attempts=1)
+    holds = with_hold(with_hold(None, limited), suspended)
+    await log.release([(JOB.job_id, 1)], {JOB.job_id: holds})
     await log.close()
 
 
@@ -71,7 +71,7 @@ def run(config: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["explain", "job", *arguments, "--config", str(config)])
 
 
-def test_a_story_has_its_waits_its_attempts_what_was_said_and_what_comes_next(config: Path) -> None:
+def test_a_story_has_its_holds_its_attempts_what_was_said_and_what_comes_next(config: Path) -> None:
     result = run(config, "spring.0.1")
     assert result.exit_code == 0, result.output
     lines = [line.strip() for line in result.stdout.splitlines()]
@@ -93,7 +93,7 @@ def test_a_story_has_its_waits_its_attempts_what_was_said_and_what_comes_next(co
 def test_the_same_story_is_told_as_json(config: Path) -> None:
     told = json.loads(run(config, "spring.0.1", "--json").stdout)
     assert (told["attempts"], told["last_event"]["event"], told["worker"]) == (1, "delayed", None)
-    assert [(wait["why"], wait.get("reply")) for wait in told["waits"]] == [
+    assert [(hold["why"], hold.get("reply")) for hold in told["holds"]] == [
         ("rule big: 2 connections", "421 too many"),
         ("big is suspended by anna", None),
     ]

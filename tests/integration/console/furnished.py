@@ -21,7 +21,7 @@ from feedback.event import (
     timestamp,
 )
 from feedback.log import Candidate, Face, Outcome
-from feedback.log.story import KeptAttempt, Wait, with_wait
+from feedback.log.story import Hold, KeptAttempt, with_hold
 from feedback.qualifier.unknown import Key, Unknown
 from feedback.tracker.message import posix
 from mta.traffic.dial import Dial
@@ -207,7 +207,7 @@ async def furnish(settings: Settings, now: float, size: int = 3000) -> None:
             await log.claim([Candidate(face, 0) for face, _ in page], span[0])
             await log.record([_outcome(events[-1]) for _, events in page if len(events) > 1])
             held = [face.job_id for face, events in page[5:] if len(events) == 1]
-            await log.release([(job_id, 0) for job_id in held], dict.fromkeys(held, _waits(now)))
+            await log.release([(job_id, 0) for job_id in held], dict.fromkeys(held, _holds(now)))
     await tracker.close()
     await log.close()
     await _unknown(settings, now)
@@ -215,10 +215,10 @@ async def furnish(settings: Settings, now: float, size: int = 3000) -> None:
     await lanes(settings, now)
 
 
-def _waits(now: float) -> bytes:
+def _holds(now: float) -> bytes:
     reply = "421 4.7.28 Our system has detected an unusual rate of unsolicited mail"
-    limited = Wait(since=now - 500, until=now + 30, why="rule google: 2 connections, 5/s (slowed down)", reply=reply)
-    return with_wait(None, limited)
+    limited = Hold(since=now - 500, until=now + 30, why="rule google: 2 connections, 5/s (slowed down)", reply=reply)
+    return with_hold(None, limited)
 
 
 def _outcome(last: Event) -> Outcome:

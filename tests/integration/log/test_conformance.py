@@ -512,14 +512,14 @@ async def test_a_job_cancelled_without_its_ticket_is_published_by_somebody_and_i
     assert claim.state.doubtful
 
 
-async def test_a_job_handed_back_keeps_its_waits_until_it_is_handed_back_with_others(log: DeliveryLog) -> None:
+async def test_a_job_handed_back_keeps_its_holds_until_it_is_handed_back_with_others(log: DeliveryLog) -> None:
     job, other = face(), face()
     await log.claim([ticket(job), ticket(other)], NOW)
     await log.release([(job.job_id, 0), (other.job_id, 0)], {job.job_id: b"[1]"})
     claims = await log.claim([ticket(job), ticket(other)], NOW)
-    assert [claim.state.waits for claim in claims if isinstance(claim, Taken)] == [b"[1]", None]
+    assert [claim.state.holds for claim in claims if isinstance(claim, Taken)] == [b"[1]", None]
     await log.release([(job.job_id, 0), (other.job_id, 0)], {other.job_id: b"[2]"})
-    assert [found.waits for one in (job, other) if (found := await log.find(one.job_id))] == [b"[1]", b"[2]"]
+    assert [found.holds for one in (job, other) if (found := await log.find(one.job_id))] == [b"[1]", b"[2]"]
 
 
 async def test_attempts_are_kept_in_order_each_once_and_only_by_the_jobs_owner(store: Store) -> None:

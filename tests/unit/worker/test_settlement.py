@@ -6,7 +6,7 @@ import pytest
 
 from feedback.event import encode
 from feedback.log import DeliveryLog, Fresh, InDoubt, Settled, Taken, Waiting
-from feedback.log.story import read_attempts, read_waits
+from feedback.log.story import read_attempts, read_holds
 from feedback.qualification import Code, Qualification, Reason, Type
 from feedback.writer import Writer
 from mta.attempt import Attempt, Delivered, Path, Phase, Refused
@@ -80,9 +80,9 @@ async def test_a_held_job_is_handed_back_with_what_it_waits_for() -> None:
     desk = Desk()
     held = HeldUntil(NOW + 60, "rule big: 3 connections", "big.example", "big", "421 too many")
     await desk.settlement.settle(TICKET, STATE, held, NOW)
-    [wait] = read_waits(desk.log.waits["j"])
-    assert (wait.since, wait.until, wait.why) == (NOW, NOW + 60, "rule big: 3 connections")
-    assert (wait.site, wait.rule, wait.reply, wait.attempts) == ("big.example", "big", "421 too many", STATE.attempt)
+    [hold] = read_holds(desk.log.holds["j"])
+    assert (hold.since, hold.until, hold.why) == (NOW, NOW + 60, "rule big: 3 connections")
+    assert (hold.site, hold.rule, hold.reply, hold.attempts) == ("big.example", "big", "421 too many", STATE.attempt)
 
 
 async def test_an_attempt_that_failed_is_recorded_with_what_was_said() -> None:

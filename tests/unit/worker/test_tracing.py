@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from feedback.log.story import Wait, with_wait
+from feedback.log.story import Hold, with_hold
 from feedback.writer import Writer
 from mta.attempt import Attempt, Delivered, Path, Phase, Refused
 from mta.reply import Reply
@@ -70,8 +70,8 @@ def test_a_refusal_is_an_error_with_the_reply(spans: Spans, exporter: InMemorySp
 
 
 def test_a_retry_waits_from_when_it_first_came_up_again(spans: Spans, exporter: InMemorySpanExporter) -> None:
-    waits = with_wait(None, Wait(since=NOW - 7, until=NOW - 3, why="its turn", attempts=1))
-    state = dataclasses.replace(TRACED, attempt=2, waits=waits)
+    holds = with_hold(None, Hold(since=NOW - 7, until=NOW - 3, why="its turn", attempts=1))
+    state = dataclasses.replace(TRACED, attempt=2, holds=holds)
     sent = attempt(Delivered(Reply(250, "Ok")))
     spans.concluded(state, WRITER.sent(state, NOW, sent), sent, NOW)
     assert times(exporter.get_finished_spans()[0]) == ("waiting", -7, -2)

@@ -8,7 +8,7 @@ import msgspec
 from feedback.event import Event
 from feedback.log.row import Row as JobRow
 from feedback.log.row import read_face
-from feedback.log.story import KeptAttempt, Wait, read_attempts, read_waits
+from feedback.log.story import Hold, KeptAttempt, read_attempts, read_holds
 from feedback.tracker.figures import reason_name
 from feedback.tracker.message import Bounce, Message, posix
 from feedback.tracker.quarantine import Quarantine
@@ -174,7 +174,7 @@ def _moments(heard: Heard, event: Event | None) -> list[Moment]:
         moments.append(Moment(accepted, "Taken from the queue"))
     attempts = read_attempts(heard.attempts)
     moments += map(_tried, attempts)
-    moments += map(_waited, read_waits(heard.job.waits if heard.job else None))
+    moments += map(_hold, read_holds(heard.job.holds if heard.job else None))
     for bounce in () if attempts else heard.bounces:
         if event is None or bounce.event_id != event.event_id:
             moments.append(Moment(bounce.at, f"{bounce.type} error", words(reason_name(bounce.reason)), "wait"))
@@ -192,29 +192,29 @@ def _moments(heard: Heard, event: Event | None) -> list[Moment]:
     return moments
 
 
-def _held(heard: Heard) -> Wait | None:
-    """The wait that a job is in, if it has not been tried since and nobody has it in hand."""
+def _held(heard: Heard) -> Hold | None:
+    """The hold that a job is in, if it has not been tried since and nobody has it in hand."""
     job = heard.job
     if job is None or job.final is not None or heard.owner is not None:
         return None
-    last = next(reversed(read_waits(job.waits)), None)
+    last = next(reversed(read_holds(job.holds)), None)
     return last if last is not None and last.attempts >= job.attempt and last.since >= (job.retry_at or 0.0) else None
 
 
-def _holding(held: Wait, now: float) -> str:
+def _holding(held: Hold, now: float) -> str:
     again = f"looked at again in {lasting(held.until - now)}" if held.until > now else "to be looked at again now"
     return f"It is held, {again}: {_why(held)}"
 
 
-def _why(wait: Wait) -> str:
-    said = f"; the site had said: {wait.reply}" if wait.reply else ""
-    rule = f" (rule {wait.rule})" if wait.rule and f"rule {wait.rule}:" not in wait.why else ""
-    return f"{wait.why}{rule}{said}"
+def _why(hold: Hold) -> str:
+    said = f"; the site had said: {hold.reply}" if hold.reply else ""
+    rule = f" (rule {hold.rule})" if hold.rule and f"rule {hold.rule}:" not in hold.why else ""
+    return f"{hold.why}{rule}{said}"
 
 
-def _waited(wait: Wait) -> Moment:
-    times = f", {wait.times} times" if wait.times > 1 else ""
-    return Moment(wait.since, f"Held for {lasting(wait.until - wait.since)}{times}", _why(wait), "wait")
+def _hold(hold: Hold) -> Moment:
+    times = f", {hold.times} times" if hold.times > 1 else ""
+    return Moment(hold.since, f"Held for {lasting(hold.until - hold.since)}{times}", _why(hold), "wait")
 
 
 def _tried(attempt: KeptAttempt) -> Moment:

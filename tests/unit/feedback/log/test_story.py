@@ -1,40 +1,40 @@
-"""What is kept of a job's way: waits that stay few, attempts that are worth a row."""
+"""What is kept of a job's way: holds that stay few, attempts that are worth a row."""
 
 import pytest
 
-from feedback.log.story import MAX_WAITS, Wait, is_kept, read_waits, with_wait
+from feedback.log.story import MAX_HOLDS, Hold, is_kept, read_holds, with_hold
 from mta.attempt import Attempt, Broken, Delivered, Ending, Path, Phase, Refused, Trouble
 from mta.reply import Reply
 
-LIMITED = Wait(since=10.0, until=40.0, why="rule big: 3 connections", rule="big", site="big.example")
+LIMITED = Hold(since=10.0, until=40.0, why="rule big: 3 connections", rule="big", site="big.example")
 
 
 def test_a_job_held_again_by_the_same_rule_waits_on() -> None:
-    later = Wait(since=45.0, until=80.0, why="rule big: 2 connections", rule="big", site="big.example")
-    [wait] = read_waits(with_wait(with_wait(None, LIMITED), later))
-    assert (wait.since, wait.until, wait.times, wait.why) == (10.0, 80.0, 2, "rule big: 2 connections")
+    later = Hold(since=45.0, until=80.0, why="rule big: 2 connections", rule="big", site="big.example")
+    [hold] = read_holds(with_hold(with_hold(None, LIMITED), later))
+    assert (hold.since, hold.until, hold.times, hold.why) == (10.0, 80.0, 2, "rule big: 2 connections")
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Wait(since=45.0, until=80.0, why="rule big", rule="big", site="big.example", attempts=1),
-        Wait(since=45.0, until=80.0, why="rule big", rule="big", site="big.example", reply="421 too many"),
-        Wait(since=45.0, until=80.0, why="big.example is suspended by anna"),
+        Hold(since=45.0, until=80.0, why="rule big", rule="big", site="big.example", attempts=1),
+        Hold(since=45.0, until=80.0, why="rule big", rule="big", site="big.example", reply="421 too many"),
+        Hold(since=45.0, until=80.0, why="big.example is suspended by anna"),
     ],
     ids=["after an attempt", "after a reply", "for another reason"],
 )
-def test_what_waits_anew_is_told_anew(other: Wait) -> None:
-    assert read_waits(with_wait(with_wait(None, LIMITED), other)) == [LIMITED, other]
+def test_what_waits_anew_is_told_anew(other: Hold) -> None:
+    assert read_holds(with_hold(with_hold(None, LIMITED), other)) == [LIMITED, other]
 
 
 def test_of_many_waits_the_first_and_the_latest_are_kept() -> None:
     kept = None
     for number in range(100):
-        kept = with_wait(kept, Wait(since=float(number), until=number + 1.0, why=f"reason {number}"))
-    waits = read_waits(kept)
-    assert len(waits) == MAX_WAITS
-    assert [waits[0].why, waits[1].why, waits[-1].why] == ["reason 0", f"reason {101 - MAX_WAITS}", "reason 99"]
+        kept = with_hold(kept, Hold(since=float(number), until=number + 1.0, why=f"reason {number}"))
+    holds = read_holds(kept)
+    assert len(holds) == MAX_HOLDS
+    assert [holds[0].why, holds[1].why, holds[-1].why] == ["reason 0", f"reason {101 - MAX_HOLDS}", "reason 99"]
 
 
 def attempt(ending: Ending) -> Attempt:

@@ -10,7 +10,7 @@ import pytest
 from feedback.event import encode
 from feedback.log import Face
 from feedback.log.row import Row, write_face
-from feedback.log.story import KeptAttempt, Wait, with_wait
+from feedback.log.story import Hold, KeptAttempt, with_hold
 from feedback.qualifier import Qualifier, parse
 from feedback.qualifier.unknown import Key, Unknown
 from feedback.rules import built_in
@@ -145,9 +145,9 @@ def test_a_story_has_each_wait_and_each_attempt_with_what_was_said() -> None:
     job.accepted()
     delayed = job.delayed(FULL, NOW + 100)
     tried = KeptAttempt(attempt=1, began_at=NOW + 99, event="delayed", ms=300, rule="big", dialogue=["S 452 full"])
-    limited = Wait(since=NOW + 5, until=NOW + 65, why="rule big: 2 connections", rule="big", reply="421 busy")
-    ordered = Wait(since=NOW + 200, until=NOW + 800, why="big is suspended by ann", attempts=1)
-    row = job_row(job, event=encode(delayed), waits=with_wait(with_wait(None, limited), ordered), retry_at=NOW + 150)
+    limited = Hold(since=NOW + 5, until=NOW + 65, why="rule big: 2 connections", rule="big", reply="421 busy")
+    ordered = Hold(since=NOW + 200, until=NOW + 800, why="big is suspended by ann", attempts=1)
+    row = job_row(job, event=encode(delayed), holds=with_hold(with_hold(None, limited), ordered), retry_at=NOW + 150)
     told = story(Heard(None, row, None, attempts=[msgspec.json.encode(tried)]), NOW + 300)
     assert [(moment.at, moment.what, moment.ahead) for moment in told.moments] == [
         (NOW, "Taken from the queue", False),
@@ -166,8 +166,8 @@ def test_a_story_has_each_wait_and_each_attempt_with_what_was_said() -> None:
 def test_a_wait_that_an_attempt_followed_is_past() -> None:
     job = Job("j1")
     job.accepted()
-    waits = with_wait(None, Wait(since=NOW + 5, until=NOW + 65, why="its turn"))
-    row = job_row(job, event=encode(job.delayed(FULL, NOW + 10)), waits=waits)
+    holds = with_hold(None, Hold(since=NOW + 5, until=NOW + 65, why="its turn"))
+    row = job_row(job, event=encode(job.delayed(FULL, NOW + 10)), holds=holds)
     assert not [
         moment for moment in story(Heard(None, row, None), NOW + 20).moments if moment.what == "Looked at again"
     ]
