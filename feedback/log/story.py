@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from feedback.event import Event, PathPart, QualificationPart, SmtpPart
+from feedback.wording import canonical
 from mta.attempt import Attempt, Delivered
 from mta.dialogue import transcript
 
@@ -17,7 +18,7 @@ MAX_HOLDS = 20
 """Holds of a job that are kept: the first, and the latest."""
 
 MAX_WHY = 500
-"""Characters of a reason."""
+"""Characters of a reason or reply."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,14 +75,19 @@ def with_hold(kept: bytes | None, hold: Hold) -> bytes:
         hold = msgspec.structs.replace(hold, since=last.since, times=last.times + 1)
     elif len(holds) == MAX_HOLDS:
         del holds[1]
-    return _encoder.encode([*holds, msgspec.structs.replace(hold, why=hold.why[:MAX_WHY])])
+    reply = None if hold.reply is None else hold.reply[:MAX_WHY]
+    return _encoder.encode([*holds, msgspec.structs.replace(hold, why=hold.why[:MAX_WHY], reply=reply)])
 
 
 def _same(last: Hold, hold: Hold) -> bool:
-    """The limits of a rule change from minute to minute; it is the same wait."""
-    if (last.attempts, last.site, last.rule, last.reply) != (hold.attempts, hold.site, hold.rule, hold.reply):
+    """The limits of a rule change from minute to minute, and replies have numbers in them; it is the same wait."""
+    if (last.attempts, last.site, last.rule) != (hold.attempts, hold.site, hold.rule) or _kind(last) != _kind(hold):
         return False
     return hold.rule is not None or last.why == hold.why[:MAX_WHY]
+
+
+def _kind(hold: Hold) -> str | None:
+    return None if hold.reply is None else canonical(hold.reply[:MAX_WHY])
 
 
 def is_kept(job_id: str, attempt: Attempt, number: int, sample: float) -> bool:

@@ -242,7 +242,8 @@ class LaneGate:
                 wait = min(wait, line.patience if guessed else line.guide.horizon)
             start = now + wait
             due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
-        return Held(self._clock() + due - now, why, line.reply)
+        slowed = closed > now or force != rule  # else what the site said has been outlived
+        return Held(self._clock() + due - now, why, line.reply if slowed else None)
 
     def _line(self, lane: Lane, rule: Rule, now: float) -> _Line:
         line = self._lines.get(lane)

@@ -15,6 +15,15 @@ def test_a_job_held_again_by_the_same_rule_waits_on() -> None:
     assert (hold.since, hold.until, hold.times, hold.why) == (10.0, 80.0, 2, "rule big: 2 connections")
 
 
+def test_replies_that_differ_in_their_numbers_are_the_same_reply() -> None:
+    first, second = (
+        Hold(since=at, until=at + 30, why="limits", rule="big", reply=f"421 4.7.0 Try again later, id {number}.gsmtp")
+        for at, number in ((10.0, "4811516234281516"), (45.0, "4811516234299999"))
+    )
+    [hold] = read_holds(with_hold(with_hold(None, first), second))
+    assert (hold.times, hold.reply) == (2, second.reply)
+
+
 @pytest.mark.parametrize(
     "other",
     [
