@@ -234,3 +234,27 @@ def test_every_field_makes_another_publication() -> None:
 
 def _headers(job_id: str) -> dict[str, Any]:
     return {"job_id": job_id, "delivery_id": "d1", "mail_from": "", "rcpt_to": "anna@example.net"}
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (TRACE, TRACE),
+        (TRACE.encode(), TRACE),
+        (None, None),
+        ("00-nonsense", None),
+        (TRACE.upper(), None),
+        (f"{TRACE}\r\n", None),
+        (7, None),
+        (b"\xff" * 55, None),
+    ],
+)
+def test_a_trace_context_is_taken_from_the_headers_and_nonsense_left_out(given: Any, found: str | None) -> None:
+    traced = replace(ticket(), headers={} if given is None else {"traceparent": given})
+    read_job = read(traced, max_octets=MAX)
+    assert isinstance(read_job, SendJob)
+    assert read_job.traceparent == found
+    assert read_job.digest == job().digest

@@ -1,5 +1,6 @@
 """Record, then publish, then park, then finish: nothing is lost whichever of them fails."""
 
+import asyncio
 import dataclasses
 
 import pytest
@@ -94,6 +95,16 @@ async def test_an_attempt_that_failed_is_recorded_with_what_was_said() -> None:
     assert list(kept.dialogue) == ["C DATA", "S 452 4.2.2 Full"]
     assert kept.qualification is not None
     assert kept.qualification.rule == "full"
+
+
+async def test_a_message_of_feedback_has_the_trace_that_all_its_events_have() -> None:
+    one, other = (f"00-{digit * 32}-b7ad6b7169203331-01" for digit in "ab")
+    for traces, wanted in (([one, one], one), ([one, other], None), ([one, None], None), ([None, None], None)):
+        desk = Desk()
+        told = [dataclasses.replace(STATE, face=dataclasses.replace(STATE.face, traceparent=trace)) for trace in traces]
+        await asyncio.gather(*(desk.settlement.publish(encode(desk.writer.accepted(state))) for state in told))
+        assert desk.queue.traces == [wanted]
+        assert [event.traceparent for event in desk.queue.events] == traces
 
 
 async def test_an_impossible_job_fails_with_the_reason_in_words() -> None:

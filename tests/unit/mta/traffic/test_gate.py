@@ -160,6 +160,7 @@ async def test_a_block_closes_the_lane_sends_the_waiting_away_and_ends() -> None
     assert isinstance(answer, Held)
     assert answer.until >= EPOCH + now() + 1800
     assert "spamhaus" in answer.why
+    assert answer.reply == "554 5.7.1 192.0.2.1 blocked using zen.spamhaus.org"
     assert isinstance(await ask(doors), Held)
     await permit(doors, lane=OTHER)
     await asyncio.sleep(1801)
@@ -177,8 +178,14 @@ async def test_too_many_connections_halves_them_and_brings_the_message_back_afte
     answer = await ask(doors, rule, patience=0.0)
     assert isinstance(answer, Held)
     assert "4 connections (slowed down)" in answer.why
+    assert answer.reply == "421 4.7.0 Too many connections"
     await asyncio.sleep(61)
     assert (await permit(doors, rule)).rule.connections == 8
+    for _ in range(3):
+        await permit(doors, rule)
+    unslowed = await ask(doors, rule, patience=0.0)
+    assert isinstance(unslowed, Held)
+    assert unslowed.reply is None
 
 
 @virtual
