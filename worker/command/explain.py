@@ -106,7 +106,8 @@ def _story(story: message.Story, heard: message.Heard) -> list[str]:
         lines.append("  in doubt: the receiver may have taken a copy without our knowing")
     for moment in story.moments:
         lines += _moment(moment)
-    lines += [f"  {fact.name}: {fact.value}" for fact in story.meaning]
+    facts = story.meaning if heard.attempts else (*story.conversation, *story.meaning)  # an attempt has them already
+    lines += [f"  {fact.name}: {fact.value}" for fact in facts]
     return [*lines, f"  next: {story.next}"]
 
 
