@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker faults conformance world lock schemas clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker faults conformance world lock audit schemas clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -26,6 +26,7 @@ bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker
 
 faults conformance world: .venv/.test services
 	$(BIN)/python -m tests.$@
+	$(if $(filter faults,$@),$(BIN)/python -m tests.faults.soak)
 	$(if $(filter faults,$@),$(BIN)/pytest -m long)
 
 # The real broker, store and mail server that the tests run against.
@@ -59,6 +60,11 @@ lock: .venv/bin/python
 	  --upgrade --extra console -o deploy/requirements.txt pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
 	  --upgrade --extra console --extra otel --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+
+# Known vulnerabilities of what is installed, by the package index's own list; a package that it does not know is a fault.
+audit: .venv/bin/python
+	$(BIN)/pip install -q 'pip-audit>=2.10,<3'
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r deploy/requirements.txt
 
 clean:
 	rm -rf .venv build

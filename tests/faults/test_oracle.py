@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.failing import Plan
-from tests.faults.oracle import Copy, Evidence, judge
+from tests.faults.oracle import Copy, Evidence, gist, judge
 
 
 def told(seq: int, event: str, job_id: str = "a", **fields: Any) -> dict[str, Any]:
@@ -31,6 +31,13 @@ def test_a_job_sent_once_and_reported_once_is_as_promised() -> None:
 
 def test_an_event_may_be_repeated_by_another_worker() -> None:
     assert not breaches(events=[ACCEPTED, SENT, SENT, ACCEPTED | {"worker": "v"}])
+
+
+def test_the_gist_of_an_event_says_as_much_as_the_event() -> None:
+    events = [ACCEPTED, SENT | {"timing": {"queued_ms": 1}}, SENT | {"timing": {"queued_ms": 1}, "worker": "v"}]
+    assert not breaches(events=[gist(event) for event in events])
+    changed = [*events, SENT | {"timing": {"queued_ms": 2}}]
+    assert breaches(events=[gist(event) for event in changed]) == breaches(events=changed) != []
 
 
 @pytest.mark.parametrize(
