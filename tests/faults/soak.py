@@ -169,12 +169,17 @@ def _lay_out(scene: Scene, proxy: Proxy) -> None:
     scene.more_settings += _ROUTES.format(name=scene.name, proxy=proxy.port, sink=scene.port)
 
 
+def _final(scene: Scene) -> int:
+    """How many jobs have come to their end; more of them are published meanwhile."""
+    return len({event["job_id"] for event in scene.events() if event["final"]})
+
+
 def _strike(hazards: Hazards, count: int, console: Console) -> None:
     """One fault after the other while there is mail."""
     began = time.monotonic()
     for number in range(FAULTS):
         time.sleep(hazards.rng.uniform(*PAUSES))
-        final = len(hazards.scene.finals())
+        final = _final(hazards.scene)
         if final == count or time.monotonic() - began > STRIKING:
             return
         name = hazards.strike()
@@ -187,7 +192,7 @@ def _strike(hazards: Hazards, count: int, console: Console) -> None:
 def _outlast(scene: Scene, count: int, console: Console) -> None:
     """Wait until all is settled, or nothing moves any more."""
     last, since = 0, time.monotonic()
-    while (final := len(scene.finals())) < count and time.monotonic() - since < PATIENCE:
+    while (final := _final(scene)) < count and time.monotonic() - since < PATIENCE:
         if final > last:
             last, since = final, time.monotonic()
         time.sleep(1.0)
