@@ -19,6 +19,27 @@ from feedback.qualifier.rule import Question, Rule
 _Shelf = defaultdict[str | int, int]
 
 
+class _Bars:
+    """The phrases of a rule's `unless`, filed under the words they cannot do without: most replies have none of these."""
+
+    def __init__(self, phrases: tuple[Phrase, ...]) -> None:
+        filed = defaultdict[str, list[Phrase]](list)
+        for phrase in phrases:
+            for anchor in phrase.anchors:
+                filed[anchor].append(phrase)
+        self._beginnings = {anchor[:-1]: filed.pop(anchor) for anchor in list(filed) if anchor.endswith("*")}
+        self._filed = dict(filed)
+        self._anchors = frozenset(filed)
+
+    def found_in(self, words: str, spoken: frozenset[str]) -> bool:
+        """Whether a text has one of them; `spoken` are its words."""
+        asked = [phrase for word in self._anchors & spoken for phrase in self._filed[word]]
+        for beginning, phrases in self._beginnings.items():
+            if f" {beginning}" in words:
+                asked += phrases
+        return any(phrase.found_in(words, spoken) for phrase in asked)
+
+
 class Matcher:
     """The rules of a pack, filed. An entry is one phrase of a rule, or a rule without phrases; the lowest bits stand for the
     entries, in the order in which they are asked, the bits above for what phrases need beside the words they are filed under.
@@ -33,6 +54,7 @@ class Matcher:
         self._entries = [
             (rule, phrase, self._file(1 << place, rule, phrase)) for place, (rule, phrase) in enumerate(entries)
         ]
+        self._bars = {rule.id: _Bars(rule.unless) for rule in pack.rules}
         self._shortest = min((len(str(beginning)) for beginning in self._beginnings), default=0)
         self._heads = _headed(self._beginnings, self._shortest)
         for word in self._words:
@@ -57,7 +79,7 @@ class Matcher:
                 continue
             opened = rule
             if phrase is None or phrase.stands_in(question.words, spoken):
-                if not rule.forbidden_by(question.words, spoken):
+                if not self._bars[rule.id].found_in(question.words, spoken):
                     return rule
                 passed = rule
         return None

@@ -62,10 +62,6 @@ class Rule:
             and (not self.receivers or not self.receivers.isdisjoint(question.receivers))
         )
 
-    def forbidden_by(self, words: str, spoken: frozenset[str]) -> bool:
-        """Whether the text has a phrase of `unless`; `spoken` are its words."""
-        return any(phrase.found_in(words, spoken) for phrase in self.unless)
-
     def meaning(self, permanent: bool) -> Meaning:
         return meaning(self.means, permanent)
 
