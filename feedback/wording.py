@@ -22,11 +22,11 @@ _LISTS = (
 _LONGEST = 200
 """Characters of a word worth looking into; a mail address has at most 254, and nobody reads a longer one either."""
 
-MAX_WORDS = 60
+MAX_WORDS = 54
 """Words of a reply that are matched: servers say what is wrong before they say where to read about it, and a bound on them
 bounds the time that any reply can take."""
 
-_MAX_PARTS = 68
+_MAX_PARTS = 62
 """Parts between blanks that a text is read for: more than words, for a dash or a star that stands alone is none."""
 
 _EFFORT = 240
