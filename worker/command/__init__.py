@@ -82,12 +82,17 @@ def worker(
 
 
 @app.command()
-def tracker(config: Config = None) -> None:
+def tracker(
+    anew: Annotated[
+        bool, typer.Option("--recount", help="Make all figures anew from the delivery log, and end. Others may run on.")
+    ] = False,
+    config: Config = None,
+) -> None:
     """The reference campaign tracker: keep the delivery log and the figures from the feedback queue, until SIGTERM."""
     signal.signal(signal.SIGTERM, _leave)
-    from worker.command.tracker import run
+    from worker.command.tracker import recount, run
 
-    raise typer.Exit(run(settled(config)))
+    raise typer.Exit((recount if anew else run)(settled(config)))
 
 
 @app.command()

@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+import sys
 
 import structlog
 import uvloop
 
+from feedback.store import StoreAway
 from feedback.tracker import consume
 from worker import adapters
 from worker.outage import Outage
@@ -17,6 +19,20 @@ _log = structlog.get_logger("worker.tracker")
 def run(settings: Settings) -> int:
     uvloop.run(_run(settings))
     return 0
+
+
+def recount(settings: Settings) -> int:
+    try:
+        asyncio.run(_recount(settings))
+    except StoreAway as fault:
+        print(f"the store cannot be reached, so nothing was counted: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _recount(settings: Settings) -> None:
+    async with adapters.opened(adapters.tracker(settings)) as tracker:
+        await tracker.recount()
 
 
 async def _run(settings: Settings) -> None:

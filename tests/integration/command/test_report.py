@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import sqlite3
 import time
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,6 +67,16 @@ def test_a_report_of_one_delivery_has_one_sheet(config: Path, tmp_path: Path) ->
     file = tmp_path / "report.html"
     assert run(config, "--delivery", "spring-newsletter", "--html", str(file)).exit_code == 0
     assert file.read_text("utf-8").count('class="sheet"') == 1
+
+
+def test_figures_counted_anew_from_the_log_are_the_same_and_those_that_were_wrong_are_mended(config: Path) -> None:
+    before = run(config, "--json").stdout
+    with closing(sqlite3.connect(config.parent / "store.db")) as store, store:
+        store.execute("UPDATE tracker_cell SET messages = messages + 7")
+        store.execute("DELETE FROM tracker_wait")
+    assert run(config, "--json").stdout != before
+    assert CliRunner().invoke(app, ["tracker", "--recount", "--config", str(config)]).exit_code == 0
+    assert run(config, "--json").stdout == before
 
 
 def test_no_report_is_written_of_a_delivery_nobody_has_heard_of(config: Path, tmp_path: Path) -> None:
