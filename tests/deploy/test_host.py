@@ -31,8 +31,8 @@ def send(host: Host, delivery: str, count: int) -> None:
     rows = "".join(f"reader{number}@x.example\n" for number in range(count))
     host.run("tee", "/var/tmp/list.csv", given="email\n" + rows)
     options = ("--mail-from", "bounce@news.example", "--recipients", "/var/tmp/list.csv")
-    mail = str(CHECKOUT / "tests" / "mails" / "minimal.eml")
-    host.run("campaign-mta", "send", "--delivery", delivery, *options, "--message", mail)
+    host.run("tee", "/var/tmp/mail.eml", given="From: news@news.example\nSubject: News\n\nHello.\n")
+    host.run("campaign-mta", "send", "--delivery", delivery, *options, "--message", "/var/tmp/mail.eml")
 
 
 def await_sent(host: Host, delivery: str, count: int) -> None:
@@ -47,13 +47,26 @@ def arrived(host: Host) -> int:
     return len(host.run("find", "/var/tmp/sink/new", "-type", "f").splitlines())
 
 
-def test_an_installed_host_sends_while_its_workers_are_restarted_and_loses_nothing(host: Host) -> None:
+def sign(host: Host, selector: str) -> None:
+    """Put a signing key in place, as the README says."""
+    key = f"keys/news.example.{selector}.pem"
+    host.run("sh", "-c", f"cd /etc/campaign-mta/keys && campaign-mta dkim keygen news.example {selector}")
+    host.run("systemd-tmpfiles", "--create", "campaign-mta.conf")
+    entry = f'\n[[dkim]]\ndomain = "news.example"\nselector = "{selector}"\nkey_file = "{key}"\n'
+    host.run("tee", "-a", "/etc/campaign-mta/campaign-mta.toml", given=entry)
+    host.run("systemctl", "restart", "campaign-mta-worker@1", "campaign-mta-worker@2")
+
+
+def test_an_installed_host_signs_and_sends_while_a_worker_is_restarted_and_loses_nothing(host: Host) -> None:
     assert host.run("systemctl", "is-active", *UNITS).split() == ["active"] * 4
+    sign(host, "s2")
     send(host, "spring", 300)
     host.run("systemctl", "restart", "campaign-mta-worker@1")
     await_sent(host, "spring", 300)
     host.run("campaign-mta", "reconcile")
     assert arrived(host) == 300
+    signed = host.run("grep", "--recursive", "--files-with-matches", "s=s2;", "/var/tmp/sink/new")
+    assert len(signed.splitlines()) == 300
 
 
 def test_a_stopped_worker_drains_and_ends_in_good_order(host: Host) -> None:

@@ -48,6 +48,22 @@ def test_the_installer_lays_an_image_and_a_second_run_changes_nothing_of_it(root
     assert laid(root) == files | {"etc/campaign-mta/campaign-mta.toml": "# the operator's\n"}
 
 
+@pytest.mark.long
+def test_the_installer_makes_an_environment_of_pinned_packages_once(tmp_path: Path) -> None:
+    install("--root", str(tmp_path), "--workers", "1")
+    target = (tmp_path / "opt/campaign-mta/current").readlink()
+    made = tmp_path / target.relative_to("/")
+    script = (made / "bin/campaign-mta").read_text()
+    assert script.splitlines()[0] == f"#!{target}/bin/python3"
+    said = subprocess.run(
+        [made / "bin/python", made / "bin/campaign-mta", "--help"], capture_output=True, text=True, cwd="/"
+    )
+    assert "reconcile" in said.stdout
+    was = (made / "complete").stat().st_mtime_ns
+    install("--root", str(tmp_path), "--workers", "1")
+    assert (made / "complete").stat().st_mtime_ns == was
+
+
 def test_only_root_reads_the_secrets(root: Path) -> None:
     folder = root / "etc/campaign-mta/secrets"
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -6,7 +6,6 @@ outside, and all of it is gone at the end.
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,11 @@ import pytest
 from tests.services.start import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
-SYSTEMD = Path("/lib/systemd/systemd")
-_NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
+SYSTEMD = "/lib/systemd/systemd"
+# What is started so ends with the tests, however they end.
+_UNSHARE = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork"]
+
+_TRIAL = "cd /mnt; mount -t tmpfs x .; mkdir /mnt/u /mnt/w; mount -t overlay x -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt"
 
 
 class Host:
@@ -52,9 +54,9 @@ class Host:
         """What a command prints, however it ends."""
         return subprocess.run(self.command(*command), capture_output=True, text=True, timeout=60).stdout.strip()
 
-    def wait(self, command: Sequence[str], said: str, seconds: float = 60) -> None:
+    def wait(self, command: Sequence[str], said: str) -> None:
         """Until a command prints this."""
-        wait_until(lambda: self.said(*command) == said, f"{said!r} from {command}", self.journal, seconds)
+        wait_until(lambda: self.said(*command) == said, f"{said!r} from {command}", self.journal, 60)
 
     def journal(self) -> str:
         return self.said("journalctl", "--no-pager", "--output=cat", "--lines=60")
@@ -74,7 +76,7 @@ def _missing() -> str | None:
     """Why there can be none here."""
     if os.geteuid() != 0:
         return "only root can start a host"
-    for program in (str(SYSTEMD), "unshare", "nsenter", "rabbitmq-server", "pg_ctlcluster"):
+    for program in (SYSTEMD, "/usr/bin/python3", "rabbitmq-server", "pg_ctlcluster"):
         if shutil.which(program) is None:
             return f"{program} is missing"
     version = subprocess.run(
@@ -82,7 +84,7 @@ def _missing() -> str | None:
     )
     if version.stdout.strip() != str(sys.version_info[:2]):
         return "Debian's Python has another version than that of the tests"
-    trial = subprocess.run(["unshare", *_NAMESPACES, "--fork", "true"], capture_output=True, text=True)
+    trial = subprocess.run([*_UNSHARE, "sh", "-ec", _TRIAL], capture_output=True, text=True)
     return f"there can be no namespaces: {trial.stderr}" if trial.returncode else None
 
 
@@ -91,24 +93,27 @@ def private_host() -> Iterator[Host]:
     """A host that has just started."""
     if missing := _missing():
         pytest.skip(missing)
-    boot = str(CHECKOUT / "tests" / "services" / "boot")
     process = subprocess.Popen(
-        ["unshare", *_NAMESPACES, "--propagation=private", "--fork", boot, str(CHECKOUT)],
+        [
+            *_UNSHARE,
+            "--propagation=private",
+            "--kill-child",
+            str(CHECKOUT / "tests" / "services" / "boot"),
+            str(CHECKOUT),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    first = 0
     try:
         wait_until(lambda: process.poll() is not None or bool(children.read_text()), "a host's first process")
-        first = int(children.read_text())
-        host = Host(first)
-        host.wait(["systemctl", "is-system-running"], "running")
+        host = Host(int(children.read_text()))
+        wait_until(
+            lambda: host.said("systemctl", "is-system-running") in ("running", "degraded"), "systemd", host.journal
+        )
         yield host
     finally:
-        if first:
-            os.kill(first, signal.SIGKILL)  # and with it everything in its namespaces
-        process.kill()
+        process.kill()  # and with it everything in its namespaces
         process.communicate()
