@@ -1,7 +1,9 @@
 """The systemd units and the installer, looked at without running them."""
 
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,25 @@ def test_the_installer_lays_an_image_and_a_second_run_changes_nothing_of_it(root
     (root / "etc/campaign-mta/campaign-mta.toml").write_text("# the operator's\n")
     install("--root", str(root), "--venv", "/opt/made", "--workers", "3")
     assert laid(root) == files | {"etc/campaign-mta/campaign-mta.toml": "# the operator's\n"}
+
+
+def test_with_fewer_workers_those_that_are_too_many_go(root: Path) -> None:
+    install("--root", str(root), "--venv", "/opt/made", "--workers", "1")
+    wanted = {path.name for path in (root / "etc/systemd/system/campaign-mta.target.wants").iterdir()}
+    assert {name for name in wanted if "worker" in name} == {"campaign-mta-worker@1.service"}
+
+
+def test_the_command_for_an_embedded_store_copies_it_while_it_is_written(tmp_path: Path) -> None:
+    (command,) = [line.strip() for line in (DEPLOY / "README.md").read_text().splitlines() if "VACUUM INTO" in line]
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as store:
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("CREATE TABLE job (job_id TEXT)")
+        store.execute("INSERT INTO job VALUES ('kept')")
+        store.execute("BEGIN IMMEDIATE")
+        store.execute("INSERT INTO job VALUES ('under way')")
+        subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("SELECT job_id FROM job").fetchall() == [("kept",)]
 
 
 @pytest.mark.long
