@@ -21,12 +21,12 @@ async def tell(health: Health, environment: Mapping[str, str] = os.environ) -> N
     beat = min(_BEAT, int(environment.get("WATCHDOG_USEC") or _BEAT * 2e6) / 2e6)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire:
         wire.setblocking(False)
-        wire.connect(path.replace("@", "\0", 1) if path.startswith("@") else path)
+        ear = f"\0{path[1:]}" if path.startswith("@") else path
         word = "READY=1\n"
         while True:
             try:
-                wire.send(f"{word}STATUS={health.hindrance or 'takes jobs'}\nWATCHDOG=1\n".encode())
+                wire.sendto(f"{word}STATUS={health.hindrance or 'takes jobs'}\nWATCHDOG=1\n".encode(), ear)
                 word = ""
             except OSError:
-                pass  # its buffer is full; it hears of the next one
+                pass  # it has no room, or is not there; it hears of the next one
             await asyncio.sleep(beat)

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,20 @@ from tests.services.start import wait_until
 CHECKOUT = Path(__file__).parents[2]
 SYSTEMD = "/lib/systemd/systemd"
 # What is started so ends with the tests, however they end.
-_UNSHARE = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork"]
+_UNSHARE = [
+    "setpriv",
+    "--pdeathsig=KILL",
+    "unshare",
+    "--mount",
+    "--pid",
+    "--net",
+    "--uts",
+    "--ipc",
+    "--cgroup",
+    "--fork",
+]
 
+# What `boot` needs to be allowed.
 _TRIAL = "cd /mnt; mount -t tmpfs x .; mkdir /mnt/u /mnt/w; mount -t overlay x -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt"
 
 
@@ -93,27 +106,23 @@ def private_host() -> Iterator[Host]:
     """A host that has just started."""
     if missing := _missing():
         pytest.skip(missing)
-    process = subprocess.Popen(
-        [
-            *_UNSHARE,
-            "--propagation=private",
-            "--kill-child",
-            str(CHECKOUT / "tests" / "services" / "boot"),
-            str(CHECKOUT),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    try:
-        wait_until(lambda: process.poll() is not None or bool(children.read_text()), "a host's first process")
-        host = Host(int(children.read_text()))
-        wait_until(
-            lambda: host.said("systemctl", "is-system-running") in ("running", "degraded"), "systemd", host.journal
+    boot = str(CHECKOUT / "tests" / "services" / "boot")
+    with tempfile.TemporaryDirectory(prefix="campaign-mta-host-") as folder:
+        process = subprocess.Popen(
+            [*_UNSHARE, "--propagation=private", "--kill-child", boot, str(CHECKOUT), folder],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        yield host
-    finally:
-        process.kill()  # and with it everything in its namespaces
-        process.communicate()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        try:
+            wait_until(lambda: process.poll() is not None or bool(children.read_text()), "a host's first process")
+            host = Host(int(children.read_text()))
+            wait_until(
+                lambda: host.said("systemctl", "is-system-running") in ("running", "degraded"), "systemd", host.journal
+            )
+            yield host
+        finally:
+            process.kill()  # and with it everything in its namespaces
+            process.communicate()
