@@ -53,6 +53,7 @@ class Hazards:
 
     def broker_killed(self) -> None:
         self.here.node.kill()
+        time.sleep(1)
         self.here.node.start()
 
     def broker_restarted(self) -> None:

@@ -157,6 +157,7 @@ def soak(here: Ground, count: int, seed: int, console: Console) -> Finding:
             seconds = time.monotonic() - began
         doubted = {event["job_id"] for event in scene.events() if event["in_doubt"]}
         scene.may_doubt = frozenset(doubted)
+        scene.expected |= {event["job_id"]: "failed/in_doubt" for event in scene.ended("in_doubt")}  # doubtful twice
         verdict = scene.verdict_now(PATIENCE)
     window = hazards.doubtful + sum(TAGS[tag] for job in scene.jobs.values() for tag in TAGS if f"+{tag}@" in job)
     return Finding(replace(verdict, doubt_window=window), len(doubted), seconds, dict(hazards.counts), memory.figures())
