@@ -191,6 +191,17 @@ async def test_an_order_that_changes_has_held_tickets_come_up_at_once(crew: Crew
     assert [each.body for each in await within(taking)] == [b"a"]
 
 
+async def test_a_ticket_held_while_its_sites_queues_cannot_be_trusted_comes_up_again_soon(crew: Crew) -> None:
+    queue = await crew.worker()
+    await crew.publish(jobs("a"))
+    [ticket] = await take(queue, 1)
+    await make_busy(queue, ticket)
+    queue._sites.lines["slow"].trusted = False
+    await queue.hold(ticket, site="slow", delay=600, generation=0)
+    await queue.done(ticket)
+    assert [each.body for each in await take(queue, 1)] == [b"a"]
+
+
 async def test_a_domain_that_leads_to_the_wrong_queue_is_led_away_from_it(crew: Crew) -> None:
     queue = await crew.worker()
     await crew.publish(jobs("a"))

@@ -30,6 +30,9 @@ from worker.queue.rabbit.tap import Delivery
 from worker.queue.rabbit.topology import declare
 
 _RETRY = 1.0
+_SOON = 5.0
+"""Seconds after which a ticket comes up again that belongs with a site's held ones while their queue cannot be trusted, as
+after an outage: nobody can call it back from the ladder when the site takes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ class RabbitQueue:
 
     async def hold(self, ticket: Ticket, *, site: str, delay: float, generation: int) -> None:
         if ticket.transactional or not self._sites.holds(site):
+            if not ticket.transactional and self._sites.knows(site):
+                delay = min(delay, _SOON)
             await self.park(ticket, delay=delay, generation=generation, transactional=ticket.transactional)
         else:
             properties = self._properties(ticket.receipt, generation)

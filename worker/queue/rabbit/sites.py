@@ -124,6 +124,10 @@ class Sites:
         line = self.lines.get(site)
         return line is not None and line.trusted
 
+    def knows(self, site: str) -> bool:
+        """Whether the site has queues of its own, to be trusted or not."""
+        return site in self.lines
+
     # Taking
 
     def _pick(self, limit: int) -> list[Delivery]:
