@@ -3,7 +3,7 @@
 Four workers on RabbitMQ and PostgreSQL send small mails to two sites. Every few seconds a worker is killed or stopped and
 another started, broker or store restarted, connections closed, receivers reset or silent; one recipient in fifty has a
 receiver who defers, drops the connection, refuses, or says 421. Prints a table, writes `build/soak.json`, and ends with 1
-when a promise was broken.
+when a promise was broken. On two cores 20,000 take two and a half minutes, and so much the longer the more there are.
 """
 
 import argparse
