@@ -49,9 +49,10 @@ services:
 	$(BIN)/pip install -q -r tests/requirements.txt
 	@touch $@
 
-# Write the contract's documents anew, from the types that read and write what goes over the broker.
+# Write the contract's documents and the reference of the configuration anew, from the types that read and write them.
 schemas: .venv/.runtime
 	$(BIN)/python -m worker.contract deploy
+	$(BIN)/python -m worker.reference deploy/configuration.md
 
 # Renew both lock files from the bounds in pyproject.toml.
 lock: .venv/bin/python

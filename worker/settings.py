@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -51,7 +52,12 @@ def _positive(seconds: float) -> float:
     return seconds
 
 
-Seconds = Annotated[float, BeforeValidator(_duration), AfterValidator(_positive)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(_duration),
+    AfterValidator(_positive),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
 
 
 def _url(value: str, schemes: tuple[str, ...]) -> str:
@@ -76,7 +82,7 @@ class _WithUrl(_Section):
 
 def _read_secret(given: Any, key: str) -> Any:
     """`KEY_file` read into `KEY`; its faults are pydantic's to report."""
-    if not isinstance(given, dict) or not given.get(f"{key}_file"):
+    if not isinstance(given, dict) or not isinstance(given.get(f"{key}_file"), str | Path) or not given[f"{key}_file"]:
         return given
     try:
         return {**given, key: Path(given[f"{key}_file"]).read_text(encoding="utf-8").strip()}

@@ -30,14 +30,14 @@ class BadPack(ValueError):
         self.faults = faults
 
 
-class _SampleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SampleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply: str
     phase: Phase | None = None
     mx: str | None = None
     domain: str | None = None
 
 
-class _RuleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RuleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     means: str
     evidence: str
@@ -49,8 +49,8 @@ class _RuleEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: list[str] = []
     unless: list[str] = []
     to_qualify: bool = False
-    samples: list[str | _SampleEntry] = []
-    not_samples: list[str | _SampleEntry] = []
+    samples: list[str | SampleEntry] = []
+    not_samples: list[str | SampleEntry] = []
 
 
 def parse(files: Mapping[str, str]) -> Pack:
@@ -104,7 +104,7 @@ def _rules(name: str, document: dict[str, object], lists: Mapping[str, str], fau
     for place, entry in enumerate(entries, 1):
         label = entry.get("id", f"rule {place}") if isinstance(entry, dict) else f"rule {place}"
         try:
-            read = msgspec.convert(entry, _RuleEntry)
+            read = msgspec.convert(entry, RuleEntry)
         except msgspec.ValidationError as fault:
             faults.append(f"{name}: {label}: {fault}")
             continue
@@ -128,7 +128,7 @@ class _Reader:
         self._lists = lists
         self._faults: list[str] = []
 
-    def rule(self, entry: _RuleEntry, layer: str) -> _Read:
+    def rule(self, entry: RuleEntry, layer: str) -> _Read:
         if entry.means not in MEANINGS:
             self._fault("means", f"{entry.means!r} is none of {', '.join(MEANINGS)}")
         if not entry.samples:
@@ -179,9 +179,9 @@ class _Reader:
         return tuple(phrases)
 
 
-def _sample(written: str | _SampleEntry, entry: _RuleEntry) -> Sample:
+def _sample(written: str | SampleEntry, entry: RuleEntry) -> Sample:
     """A sample; what it leaves out of its circumstances is what its rule is for."""
-    given = _SampleEntry(written) if isinstance(written, str) else written
+    given = SampleEntry(written) if isinstance(written, str) else written
     return Sample(
         reply=given.reply,
         phase=given.phase or (entry.phase[0] if entry.phase else Phase.RCPT),

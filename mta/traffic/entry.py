@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from mta.duration import parse_duration
 from mta.traffic.quantity import parse_per, parse_rate
@@ -24,9 +33,14 @@ def _expression(text: str) -> str:
     return text
 
 
-Duration = Annotated[float, Field(gt=0), BeforeValidator(lambda value: parse_duration(_text(value)))]
-Rate = Annotated[float, BeforeValidator(lambda value: parse_rate(_text(value)))]
-Trigger = Annotated[tuple[int, float], BeforeValidator(lambda value: parse_per(_text(value)))]
+def _form(name: str) -> WithJsonSchema:
+    """How the value is written, for the reference of the configuration."""
+    return WithJsonSchema({"type": "string", "format": name})
+
+
+Duration = Annotated[float, Field(gt=0), BeforeValidator(lambda value: parse_duration(_text(value))), _form("duration")]
+Rate = Annotated[float, BeforeValidator(lambda value: parse_rate(_text(value))), _form("rate")]
+Trigger = Annotated[tuple[int, float], BeforeValidator(lambda value: parse_per(_text(value))), _form("rate")]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(_expression)]
 Globs = tuple[Annotated[str, Field(min_length=1)], ...]
 
@@ -35,7 +49,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _OnReply(_Entry):
+class ReactionEntry(_Entry):
     match: Expression
     action: Literal["slow", "suspend", "reduce_connections", "reduce_per_connection"]
     lasts: Duration = Field(alias="for")
@@ -43,7 +57,7 @@ class _OnReply(_Entry):
     samples: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _samples_match(self) -> "_OnReply":
+    def _samples_match(self) -> "ReactionEntry":
         expression = re.compile(self.match, re.IGNORECASE)
         for sample in self.samples:
             if not expression.search(sample):
@@ -54,7 +68,7 @@ class _OnReply(_Entry):
         return Reaction(match=self.match, action=self.action, lasts=self.lasts, after=self.after, samples=self.samples)
 
 
-class _Rule(_Entry):
+class RuleEntry(_Entry):
     name: str = Field(min_length=1)
     mx: Globs = ()
     domain: Globs = ()
@@ -77,10 +91,10 @@ class _Rule(_Entry):
     dot_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     transaction_timeout: Duration | None = None
-    on_reply: tuple[_OnReply, ...] = ()
+    on_reply: tuple[ReactionEntry, ...] = ()
 
     @model_validator(mode="after")
-    def _names_something(self) -> "_Rule":
+    def _names_something(self) -> "RuleEntry":
         if not (self.mx or self.domain or self.site):
             raise ValueError("mx, domain or site: none is given, so the rule matches nothing")
         return self
@@ -108,7 +122,7 @@ class _Rule(_Entry):
 def read_rule(entry: object) -> Rule | list[str]:
     """The rule, or its faults, each `key: reason`."""
     try:
-        return _Rule.model_validate(entry).rule()
+        return RuleEntry.model_validate(entry).rule()
     except ValidationError as wrong:
         return [_line(fault) for fault in wrong.errors(include_url=False)]
 
