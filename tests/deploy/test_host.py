@@ -1,6 +1,7 @@
 """One host: installed with `deploy/install`, run by its systemd, on its RabbitMQ and PostgreSQL."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -121,6 +122,34 @@ def test_a_wrong_configuration_is_said_once_and_not_started_again_and_again(host
     host.run("rm", "-r", "/run/systemd/system/campaign-mta-worker@2.service.d")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "restart", "campaign-mta-worker@2")
+
+
+def test_a_worker_works_as_the_image_has_it_without_a_name_and_with_nothing_to_write_to(host: Host) -> None:
+    said = (DEPLOY / "Dockerfile").read_text()
+    environment = dict(re.findall(r"(CAMPAIGN_MTA_\w+)=(\S+)", said)) | {"HOME": "/"}
+    for name, secret in (("BROKER", "mta-worker"), ("STORE", "store")):
+        environment[f"CAMPAIGN_MTA_{name}__URL"] = host.run("cat", f"/etc/campaign-mta/secrets/{secret}.url").strip()
+    environment["CAMPAIGN_MTA_CONFIG"] = "/var/tmp/contained.toml"
+    host.run("tee", "/var/tmp/contained.toml", given=ROUTE)
+    (user,) = re.findall(r"^USER (\d+):\d+$", said, re.MULTILINE)
+    powerless = [
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={user}",
+        "--clear-groups",
+        "--bounding-set=-all",
+        "--no-new-privs",
+    ]
+    options = ["--unit=contained", "--remain-after-exit", "--property=ReadOnlyPaths=/"]
+    options += [f"--setenv={name}={value}" for name, value in environment.items()]
+    host.run("systemd-run", *options, *powerless, "/opt/borrowed/bin/campaign-mta", "worker")
+    host.wait(["curl", "-s", "http://127.0.0.1:9117/readyz"], "ready")
+    host.run("systemctl", "kill", "--signal=SIGTERM", "contained")
+    host.wait(["systemctl", "show", "contained", "--property=SubState", "--value"], "exited")
+    assert host.run("systemctl", "show", "contained", "--property=ExecMainStatus,Result").split() == [
+        "Result=success",
+        "ExecMainStatus=0",
+    ]
 
 
 def test_a_backup_put_back_accounts_for_every_job_and_remembers_what_was_sent(host: Host) -> None:
