@@ -17,6 +17,10 @@ NEAR = 0.97
 BACK = 0.85
 """As shares of the wall: where it is safe to stay, and where to fall back to, so that the site's patience grows again."""
 
+PROVED, USED, INCH = 2.5, 0.4, 1.05
+"""Times what was really sent, to which a search doubles at most; and below which share of the rate in use it goes on by
+inches only: jobs come in bursts, and what they left unused has proved nothing."""
+
 STEPS = (1.02, 1.04, 1.06, 1.08, 1.1, 1.12, 1.18, 1.24, 1.3)
 BOLD, STRIDE = 3, 1.15
 """A trial beyond the wall, in shares of it; the step that one begins with at a doubtful wall; and how it goes on after the
@@ -37,8 +41,8 @@ _PRIOR = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """`wall` is what the site was last found to allow; inf: not known; `sure`: the wall under
-    which it was calm before the last trial. `calm` counts messages, `calm_since` dates the
+    """`wall` is what the site was last found to allow; inf: not known; `sure`: what was calm
+    before the last step beyond it. `calm` counts messages, `calm_since` dates the
     last turn. `tries`: steps of the present trial beyond the wall. `growth`: the factor while there is no wall.
     `cuts`: how often it was cut since the last clean round."""
 
@@ -85,12 +89,13 @@ class Refusals:
         return (_PRIOR * expected + seen) / (_PRIOR + seen + passed)
 
 
-def raise_rate(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
-    """After a round in which the rate was the limit and nothing was refused."""
+def raise_rate(dial: Dial, taken: float, flow: float, ceiling: float, now: float) -> Dial:
+    """After a round of `flow` attempts a second in which the rate was the limit and nothing was refused."""
     if dial.value >= ceiling:
         return dial.stay(taken)
     if dial.searching:
-        return dial.turned(min(ceiling, dial.value * dial.growth), now)
+        least = CREEP if flow > USED * dial.value else INCH
+        return dial.turned(min(ceiling, dial.value * dial.growth, max(dial.value * least, PROVED * flow)), now)
     near = NEAR * dial.wall
     if dial.value < near * 0.999 and not dial.tries:
         return dial.turned(min(ceiling, near), now)
@@ -108,7 +113,8 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
     """After refusals, of `flow` attempts a second."""
     value, spent, cuts = min(dial.value, flow), dial.cuts > 0, dial.cuts + 1
     if dial.searching and spent and not refusals.taken:
-        return Dial(value=value * 0.3, calm_since=now, growth=CREEP, cuts=cuts)
+        keep = 0.3 if refusals.refused >= _PRIOR else 0.5
+        return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     if dial.searching and dial.growth > CREEP:
         keep = min(max(1 - refusals.share(0.5, spent), 0.2), 0.6)
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
@@ -127,7 +133,8 @@ def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     if dial.value >= ceiling:
         return dial.stay(taken)
     if dial.searching:
-        return dial.turned(float(min(ceiling, max(dial.value + 1, int(dial.value * WIDEN)))), now)
+        wider = float(min(ceiling, max(dial.value + 1, int(dial.value * WIDEN))))
+        return replace(dial.turned(wider, now), sure=dial.value)
     if not dial.tries and dial.value < dial.wall:
         return dial.turned(min(ceiling, dial.wall), now)
     if not dial.tries and dial.patient(now):
@@ -141,5 +148,7 @@ def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
 def cut_window(dial: Dial, excess: float, now: float) -> Dial:
     """After refused connections, `excess` of them over what the site let us have."""
     wall = max(1.0, dial.value - max(1.0, min(excess, dial.value / 2 + 1)))
-    same = not dial.searching and wall >= dial.wall
-    return Dial(value=wall, wall=wall, calm_since=now, trust=min(dial.trust + 1, MOST_TRUST) if same else 0)
+    if dial.cuts and dial.sure:
+        wall = min(wall, dial.sure)  # one cut was not enough: back to where all was well
+    trust = min(dial.trust + 1, MOST_TRUST) if not dial.searching and wall >= dial.wall else 0
+    return Dial(value=wall, wall=wall, sure=dial.sure, calm_since=now, trust=trust, cuts=dial.cuts + 1)

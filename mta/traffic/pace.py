@@ -37,6 +37,8 @@ MEMORY = 300.0
 WORN, SPENT = 0.06, 0.1
 """Seconds over which a site's patience is thought to come back; the share of refusals within them from which nothing is
 raised; and from which cuts go deeper."""
+PROVEN = 4.0
+"""Attempts that must have been heard for that: the first news of a round is bad news, for good news is in no hurry."""
 
 BLOCKED_FOR, LONGEST_BLOCK = 1800.0, 4 * 3600.0
 AWAY_FOR, LONGEST_AWAY = 5.0, 60.0
@@ -208,10 +210,10 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
         after = replace(after, per_connection=limit, per_connection_at=now)
     if _named(tally) or (tally.ordered and tally.too_fast):
         gone = now - max(pace.since, pace.heed_from)
-        enough = 5.0 if pace.rate.value < ANY_RATE else BRISK_ROUND  # such a rate says nothing of what was sent
+        enough = 2.0 if pace.rate.value < ANY_RATE else BRISK_ROUND  # such a rate says nothing of what was sent
         flow = 1.1 * tally.heard / gone if gone >= enough and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
-        deeper = 0.5 if pace.standing.heard(tally, now).share > SPENT else 1.0
+        deeper = 0.5 if tally.heard >= PROVEN and pace.standing.heard(tally, now).share > SPENT else 1.0
         rate = replace(rate, value=max(rate.value * deeper, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))
@@ -261,20 +263,22 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None
     worn = pace.standing.heard(tally, now).share > WORN
     if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from or worn:
         return _next(pace, now), []
-    return _grown(pace, tally, mean, rule, now)
+    return _grown(pace, tally, gone, rule, now)
 
 
-def _grown(pace: Pace, tally: Tally, mean: float, rule: Rule, now: float) -> Step:
+def _grown(pace: Pace, tally: Tally, gone: float, rule: Rule, now: float) -> Step:
     """A clean round: more of what was the limit. What was not used to the full is not raised: nothing was learnt of it."""
     rate, window, changes = pace.rate, pace.window, []
     if tally.bound_by_rate:
-        rate = raise_rate(rate, tally.taken, rule.rate or inf, now)
+        rate = raise_rate(rate, tally.taken, tally.heard / gone, rule.rate or inf, now)
     if tally.bound_by_window:
         window = raise_window(window, tally.taken, rule.connections, now)
     elif window.searching and rate.value > pace.rate.value:
+        mean = tally.kept / tally.heard
         needed = ceil(rate.value * mean * 1.25) + 1  # Little's law: so many permits are out at that rate
         value = float(min(max(window.value, needed), int(window.value * WIDEN) + 1, rule.connections))
-        window = replace(window, value=value, calm_since=now)
+        if value > window.value:
+            window = replace(window, value=value, sure=window.value, calm_since=now)
     for what, was, becomes in (("rate", pace.rate, rate), ("connections", pace.window, window)):
         if becomes.value != was.value:
             why = f"{tally.taken:g} taken, none refused, and it was the limit"
