@@ -10,7 +10,7 @@ demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
 
 test: lint services
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from tests import opendkim
-from tests.acceptance.installation import COMMAND, MAILS, Installation
+from tests.acceptance.installation import COMMAND, MAILS, PATIENCE, Installation
 from tests.services.postfix import Postfix
 from worker.template import Template
 
@@ -47,7 +47,7 @@ def test_the_statuses_of_a_hundred_messages_move_as_the_domain_page_says(
     recovering = [f"s{n}+450-4.3.2-once@x.example.net" for n in range(20)]
     expiring = [f"e{n}+452-4.2.2@x.example.net" for n in range(10)]
     with installation.running("tracker"), installation.running("worker"):
-        installation.send("v", [*delivered, *hard, *recovering, *expiring], "--validity", "16s")
+        installation.send("v", [*delivered, *hard, *recovering, *expiring], "--validity", "24s")
 
         first = installation.until("v", lambda f: f["sent"] >= 60 and f["failed"] >= 10)
         assert (first["accepted"], first["sent"], first["failed"], first["in_flight"]) == (100, 60, 10, 30)
@@ -101,7 +101,7 @@ def test_a_worker_killed_in_the_act_loses_nothing_and_repeats_only_what_is_in_do
         victim.kill()
         victim.wait()
         with installation.running("worker"):
-            figures = installation.until("k", lambda f: f["sent"] + f["failed"] == 5000)
+            figures = installation.until("k", lambda f: f["sent"] + f["failed"] == 5000, 2 * PATIENCE)
     assert (figures["accepted"], figures["sent"], figures["in_flight"]) == (5000, 5000, 0)
     copies = Counter(entry["rcpt"] for entry in installation.index())
     assert copies.keys() == set(addresses)

@@ -96,22 +96,22 @@ async def test_a_suspended_site_sees_nothing_new_after_two_seconds_in_any_worker
     async with Sink(behaviour=witness.answer) as sink:
         prepared(installation, sink.port)
         with at_work(installation, 2):
-            wave = [*addresses("big.example", 300), *addresses("small.example", 300)]
+            wave = [*addresses("big.example", 600), *addresses("small.example", 600)]
             await beside(lambda: installation.send("w", wave[::2] + wave[1::2]))
             await witness.has("big.example", 40)
             await beside(lambda: installation.run("suspend", "big", "--why", "they asked"))
             ordered_at, small = time.time(), len(witness.times("small.example"))
-            await witness.has("small.example", min(300, small + 40))
+            await witness.has("small.example", min(600, small + 40))
             while time.time() < ordered_at + HEARD + 3:
                 await asyncio.sleep(0.1)
             before = witness.times("big.example")
             record_property("last_after_order_s", latest(before, ordered_at))
             assert latest(before, ordered_at) <= HEARD
-            assert len(before) < 300
+            assert len(before) < 600
             await beside(lambda: installation.run("resume", "big"))
-            figures = await beside(lambda: installation.until("w", lambda f: f["sent"] == 600))
+            figures = await beside(lambda: installation.until("w", lambda f: f["sent"] == 1200))
             await beside(lambda: installation.run("reconcile", "--delivery", "w"))
-    assert (figures["accepted"], figures["failed"], figures["in_flight"]) == (600, 0, 0)
+    assert (figures["accepted"], figures["failed"], figures["in_flight"]) == (1200, 0, 0)
     assert sorted(rcpt for _, rcpt in witness.seen) == sorted(wave), "each was tried once: holding is no attempt"
 
 
