@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker faults conformance world lock audit schemas clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker faults conformance world lock audit schemas release clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -66,6 +66,18 @@ lock: .venv/bin/python
 audit: .venv/bin/python
 	$(BIN)/pip install -q 'pip-audit>=2.10,<3'
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r deploy/requirements.txt
+
+# Wheel, sdist and what is in them (CycloneDX) in build/release; the wheel has passed the demo in an environment of its own.
+release: .venv/.test
+	rm -rf build/release build/tried
+	$(BIN)/pip install -q 'build>=1.3,<2' 'cyclonedx-bom>=7,<8'
+	$(BIN)/python -m build -o build/release . >/dev/null
+	$(PYTHON) -m venv build/tried
+	build/tried/bin/pip install -q -r deploy/requirements.txt
+	build/tried/bin/pip install -q --no-deps build/release/*.whl
+	cd / && echo '{"reply": "550 5.1.1 User unknown"}' | $(CURDIR)/build/tried/bin/campaign-mta qualify
+	cd / && $(CURDIR)/build/tried/bin/campaign-mta demo
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml -o build/release/sbom.json build/tried/bin/python
 
 clean:
 	rm -rf .venv build
