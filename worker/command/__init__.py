@@ -90,9 +90,12 @@ def tracker(
 ) -> None:
     """The reference campaign tracker: keep the delivery log and the figures from the feedback queue, until SIGTERM."""
     signal.signal(signal.SIGTERM, _leave)
-    from worker.command.tracker import recount, run
+    if anew:
+        from worker.command.tracker import recount as run
+    else:
+        from worker.command.tracker import run
 
-    raise typer.Exit((recount if anew else run)(settled(config)))
+    raise typer.Exit(run(settled(config)))
 
 
 @app.command()

@@ -61,7 +61,7 @@ async def live(log: SqliteLog) -> None:
     event = Writer("w", str.lower).delayed(replace(state, attempt=1), NOW - 60, FULL, SOFT, NOW - 30)
     await log.record([replace(delayed(JOB, NOW - 30), event=encode(event), story=write_attempt(event, FULL))])
     await log.claim([ticket(JOB, 1)], NOW - 20)
-    suspended = Hold(since=NOW - 20, until=NOW + 100, why="big is suspended by anna", attempts=1)
+    suspended = Hold(since=NOW - 20, until=NOW + 86_400, why="big is suspended by anna", attempts=1)
     holds = with_hold(with_hold(None, limited), suspended)
     await log.release([(JOB.job_id, 1)], {JOB.job_id: holds})
     await log.close()
