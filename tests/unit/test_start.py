@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from campaign_mta import PACKAGES, clashes
 
 ROOT = Path(__file__).parents[2]

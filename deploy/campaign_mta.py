@@ -10,7 +10,8 @@ PACKAGES = ("worker", "mta", "feedback")
 
 def main() -> None:
     """Run a command; exit code 2 when a package of another program stands where ours should."""
-    home = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parent
+    home = here if (here / PACKAGES[0]).is_dir() else here.parent  # in a checkout this file is in `deploy`
     if faults := clashes(home, sys.path):
         print(*faults, _REMEDY, sep="\n", file=sys.stderr)
         sys.exit(2)
