@@ -50,7 +50,7 @@ _CONFIGURATION = {
         "address": "The local IP address to send from; none: the system's choice.",
         "helo": "The name to greet with from here; none: that of `[smtp]`.",
         "weight": "Its part of the pool's mail, against the weights of the others.",
-        "ramp": "The source is new, and warmed up to so many messages a day to each site.",
+        "ramp": "The source is new, and warmed up to so many messages a day to each group of sites.",
     },
     "[traffic]": {
         "rules": "Files of traffic rules, asked before the built-in ones.",

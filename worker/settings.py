@@ -173,7 +173,7 @@ def _address(text: str) -> str:
 
 
 class SourceEntry(_Section):
-    """`ramp`: the source is new, and warmed up to so many messages a day to each site."""
+    """`ramp`: the source is new, and warmed up to so many messages a day to each group of sites."""
 
     address: Annotated[str, AfterValidator(_address)] | None = None
     helo: Helo | None = None
