@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.faults.ground import Fault, Ground
 from tests.faults.proxy import Manner, Proxy
-from tests.faults.scene import Scene
+from tests.faults.scene import PATIENCE, Scene
 
 _BOTH = ("rabbitmq", "embedded")
 _LARGE = ("x" * 76 + "\r\n") * 4000
@@ -21,12 +21,12 @@ def _answers(
     def run(_: Ground, scene: Scene) -> None:
         hit = scene.publish(count, tag, on_doubt=on_doubt)
         scene.publish(count)
-        if doubtful:
+        if doubtful:  # where half of the endings leave doubt a lane is slowed to one a second
             scene.may_doubt = frozenset(hit)
         if on_doubt == "fail":
             scene.expected |= dict.fromkeys(hit, _BOUNCED)
         scene.worker()
-        scene.settled()
+        scene.settled(PATIENCE + 2 * len(scene.jobs) if doubtful else PATIENCE)
 
     return run
 
