@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from feedback.log import MAX_VALIDITY
+from mta.duration import format_duration
 from mta.envelope import parse_mailbox
 from worker.queue import Job, JobPublisher
 from worker.recipients import Faulty, Met, Recipient, Recipients
@@ -51,12 +52,14 @@ class Delivery:
             return f"mail-from {self.mail_from!r} {fault}"
         if self.validity is not None and self.validity <= 0:
             return "validity: more than 0s is wanted"
+        if self.validity is not None and self.validity > MAX_VALIDITY:
+            return f"validity: {format_duration(MAX_VALIDITY)} is the most, and what a delivery has without the option"
         return None
 
     @property
     def lifetime(self) -> float:
-        """Seconds that its jobs have in truth."""
-        return MAX_VALIDITY if self.validity is None else min(self.validity, MAX_VALIDITY)
+        """Seconds that its jobs have."""
+        return MAX_VALIDITY if self.validity is None else self.validity
 
 
 @dataclass(frozen=True, slots=True)

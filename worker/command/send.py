@@ -11,15 +11,20 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from mta.attempt import Broken
 from mta.duration import format_duration, parse_duration
+from mta.message import draft
 from worker import adapters, outside
 from worker.command.progress import progress
-from worker.queue import QueueAway
+from worker.job import Unreadable, read
+from worker.queue import Job, QueueAway, Ticket
 from worker.recipients import BadList, Recipients
 from worker.send import Delivery, ListChanged, jobs, publish, survey
 from worker.settings import BadSettings, Settings
 from worker.template import Template
 from worker.wave import ALL_AT_ONCE, Impossible, Sound, Tight, Wave, judge, parse_waves, plan
+
+GO_ON = "what is enqueued will be sent; the same command again enqueues the rest and sends nothing twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,11 @@ def run(settings: Settings, order: Order, json: bool) -> int:
         print(fault, file=sys.stderr)
         return 1
     except (ListChanged, QueueAway) as fault:
-        print(f"{fault}; sending again goes on where this stopped", file=sys.stderr)
+        print(f"{fault}; {GO_ON}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"stopped; {GO_ON}", file=sys.stderr)
+        raise
     if json:
         print(msgspec.json.encode({"delivery_id": order.delivery, "published": published}).decode())
     else:
@@ -88,6 +96,8 @@ def prepare(settings: Settings, order: Order) -> Prepared:
             "\n".join([*found.faults, f"{found.faulty} faulty rows: nothing was sent; mend them, send again"])
         )
     planned = _plan(order, found.recipients)
+    if fault := _first_fault(settings, next(jobs(delivery, recipients, template, planned), None)):
+        raise BadSettings([f"--message {order.message}: {fault}"])
     match judge(planned, delivery.lifetime):
         case Impossible(text):
             raise Refused(text)
@@ -142,6 +152,18 @@ def _plan(order: Order, total: int) -> list[Wave]:
     if isinstance(planned, str):
         raise BadSettings([f"--waves: {planned}"])
     return planned
+
+
+def _first_fault(settings: Settings, first: tuple[int, Job] | None) -> str | None:
+    """Why no worker would send the first job; the others have the same message, but for their columns."""
+    if first is None:
+        return None
+    _, job = first
+    found = read(Ticket(body=job.body, content_type=job.content_type), max_octets=settings.worker.max_job)
+    if isinstance(found, Unreadable):
+        return found.reason
+    message = draft(found.message, job_id=found.job_id, accepted_at=0.0)
+    return message.text if isinstance(message, Broken) else None
 
 
 def _show(prepared: Prepared) -> None:

@@ -19,6 +19,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "list.csv").write_text("email\nanna@example.net\n")
     (tmp_path / "mail.eml").write_text("From: a@a.example\nSubject: hello\n\nhello\n")
     (tmp_path / "empty.eml").write_text("\n")
+    (tmp_path / "anonymous.eml").write_text("Subject: hello\n\nhello\n")
     return tmp_path
 
 
@@ -35,6 +36,8 @@ def told(folder: Path, *arguments: str) -> tuple[int, str, str]:
         (("--recipients", "list.csv", "--message", "nosuch.eml"), "--message nosuch.eml: No such file or directory"),
         (("--recipients", "nosuch.csv", "--message", "mail.eml"), "--recipients nosuch.csv: No such file or directory"),
         (("--recipients", "list.csv", "--message", "mail.eml", "--validity", "soon"), "--validity: "),
+        (("--recipients", "list.csv", "--message", "mail.eml", "--validity", "85h"), "--validity: 84h is the most, and what a delivery has without the option"),
+        (("--recipients", "list.csv", "--message", "anonymous.eml"), "--message anonymous.eml: the message has no From header"),
         (("--recipients", "list.csv", "--message", "mail.eml", "--priority", "high"), "--priority high: bulk or transactional is wanted"),
     ],
 )  # fmt: skip
@@ -43,6 +46,7 @@ def test_a_delivery_with_a_wrong_option_is_refused_by_the_options_name(
 ) -> None:
     code, _, err = told(folder, *SEND, *options)
     assert (code, err[: len(words)]) == (2, words)
+    assert not list(folder.glob("queue.db*"))
 
 
 @pytest.mark.parametrize(
