@@ -105,15 +105,19 @@ FAULTS = (
     Fault("421 to RCPT in a session that others share", _answers("421-4.3.2-once")),
     Fault("421 after the dot", _answers("dot-421-4.3.2-once")),
     Fault("451 after the dot", _answers("dot-451-4.3.0-twice")),
-    Fault("connection closed after the dot, message not taken", _answers("drop-dot-once", doubtful=True), _BOTH),
-    Fault("connection closed after the dot, message taken", _answers("drop-taken-once", doubtful=True), _BOTH),
+    Fault(
+        "connection closed after the dot, message not taken", _answers("drop-dot-once", doubtful=True, count=20), _BOTH
+    ),
+    Fault(
+        "connection closed after the dot, message taken", _answers("drop-taken-once", doubtful=True, count=20), _BOTH
+    ),
     Fault(
         "connection closed after the dot, message taken; on_doubt = fail",
-        _answers("drop-taken-once", doubtful=True, on_doubt="fail"),
+        _answers("drop-taken-once", doubtful=True, count=20, on_doubt="fail"),
     ),
     Fault(
         "connection closed after the dot, message taken; on_doubt = assume_sent",
-        _answers("drop-taken-once", doubtful=True, on_doubt="assume_sent"),
+        _answers("drop-taken-once", doubtful=True, count=20, on_doubt="assume_sent"),
     ),
     Fault("message taken and connection closed, again and again", _always_taken, _BOTH, quick=("embedded",)),
     Fault("reset in DATA, before the end could have left", _by_way_of(Manner(times=8, cut_after=40_000), body=_LARGE)),
