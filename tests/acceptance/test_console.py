@@ -97,7 +97,7 @@ async def test_a_delivery_is_watched_from_its_first_message_to_its_last(
     await expect(page.get_by_role("heading", level=1)).to_have_text(f"b0+550@{DOMAIN}")
     story = page.get_by_role("region", name="Its story")
     await expect(story).to_contain_text("Taken from the queue")
-    await expect(story).to_contain_text("Attempt 1: Failed: bounced")
+    await expect(story).to_contain_text("Attempt 1: failed")
     await expect(page.get_by_role("region", name="What the server said")).to_contain_text("550")
     await expect(page.get_by_role("region", name="What it was taken for")).to_contain_text("hard")
 

@@ -78,8 +78,12 @@ class Host:
         """A virtual environment of Debian's Python, with what is installed in that of the tests."""
         self.run("/usr/bin/python3", "-m", "venv", "--without-pip", folder)
         packages = next(path for path in sys.path if path.endswith("site-packages"))
+        # Mounted, for what leads to them may be closed to the units' users, or hidden by a /tmp of their own.
+        for name, place in (("packages", packages), ("checkout", str(CHECKOUT))):
+            self.run("mkdir", f"{folder}/{name}")
+            self.run("mount", "--bind", place, f"{folder}/{name}")
         borrowed = f"{folder}/lib/python3.{sys.version_info.minor}/site-packages/borrowed.pth"
-        self.run("tee", borrowed, given=f"{packages}\n{CHECKOUT}\n")
+        self.run("tee", borrowed, given=f"{folder}/packages\n{folder}/checkout\n{folder}/checkout/deploy\n")
         script = (Path(sys.executable).parent / "campaign-mta").read_text().partition("\n")[2]
         self.run("tee", f"{folder}/bin/campaign-mta", given=f"#!{folder}/bin/python\n{script}")
         self.run("chmod", "755", f"{folder}/bin/campaign-mta")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,24 +75,23 @@ async def test_without_a_word_of_whom_to_trust_the_system_decides_about_a_broker
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    folder = tmp_path_factory.mktemp("certificate")
-    file = folder / "chain.pem"
-    file.write_bytes(chain("good", NAME))
-    file.chmod(0o600)
-    if os.geteuid() == 0:
-        _give(file)
-    settings = {"ssl": "on", "ssl_cert_file": str(file), "ssl_key_file": str(file)}
-    with PostgresServer(settings=settings) as server:
-        yield server
+def postgres() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="campaign-mta-certificate-") as folder:
+        file = Path(folder, "chain.pem")
+        file.write_bytes(chain("good", NAME))
+        file.chmod(0o600)
+        if os.geteuid() == 0:
+            _give(file)
+        settings = {"ssl": "on", "ssl_cert_file": str(file), "ssl_key_file": str(file)}
+        with PostgresServer(settings=settings) as server:
+            yield server
 
 
 def _give(file: Path) -> None:
     """The server runs as another user, who must own its key and get to it."""
     names = {entry.pw_name for entry in pwd.getpwall()}
     os.chown(file, pwd.getpwnam("postgres" if "postgres" in names else "nobody").pw_uid, -1)
-    for folder in file.parents[:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+    file.parent.chmod(0o711)
 
 
 async def connect(postgres: PostgresServer, host: str, query: str) -> None:
