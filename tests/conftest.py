@@ -1,4 +1,8 @@
-"""The services that tests of every kind may ask for."""
+"""The services that tests of every kind may ask for, and what tests of commands have in common."""
+
+import pytest
+
+from worker.settings import load
 
 pytest_plugins = [
     "tests.services.places",
@@ -6,3 +10,9 @@ pytest_plugins = [
     "tests.services.postgres",
     "tests.services.rabbitmq",
 ]
+
+
+@pytest.fixture
+def logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command configures the logs of its process; this process has other tests to run."""
+    monkeypatch.setattr("worker.command.settled", load)

@@ -35,6 +35,9 @@ OVERSHOT, SAME = 0.8, 0.85
 counted: most of it, for what passed at first passed on credit. And from which share of the old one on a new wall is the
 old one met again, however the few refusals of a slow lane fell."""
 
+FEW = 4.0
+"""Answers from which a search falls as deep as it can: the first news of a round is bad news, for good news is in no hurry."""
+
 _PRIOR = 4.0
 """Attempts that what is known already counts for, against those that were just made."""
 
@@ -113,7 +116,7 @@ def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
     """After refusals, of `flow` attempts a second."""
     value, spent, cuts = min(dial.value, flow), dial.cuts > 0, dial.cuts + 1
     if dial.searching and spent and not refusals.taken:
-        keep = 0.3 if refusals.refused >= _PRIOR else 0.5
+        keep = 0.3 if refusals.refused >= FEW else 0.5
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     if dial.searching and dial.growth > CREEP:
         keep = min(max(1 - refusals.share(0.5, spent), 0.2), 0.6)
@@ -133,8 +136,7 @@ def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     if dial.value >= ceiling:
         return dial.stay(taken)
     if dial.searching:
-        wider = float(min(ceiling, max(dial.value + 1, int(dial.value * WIDEN))))
-        return replace(dial.turned(wider, now), sure=dial.value)
+        return widened(dial, max(dial.value + 1, int(dial.value * WIDEN)), ceiling, now)
     if not dial.tries and dial.value < dial.wall:
         return dial.turned(min(ceiling, dial.wall), now)
     if not dial.tries and dial.patient(now):
@@ -143,6 +145,12 @@ def raise_window(dial: Dial, taken: float, ceiling: float, now: float) -> Dial:
     if value >= 1.3 * dial.wall + 2:
         return Dial(value=value, calm_since=now)
     return replace(dial.turned(value, now), tries=dial.tries + 1)
+
+
+def widened(dial: Dial, value: float, ceiling: float, now: float) -> Dial:
+    """A window in which no wall is known, at `value`, or as it is if that is no more."""
+    value = float(min(ceiling, value))
+    return replace(dial.turned(value, now), sure=dial.value) if value > dial.value else dial
 
 
 def cut_window(dial: Dial, excess: float, now: float) -> Dial:

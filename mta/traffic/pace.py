@@ -7,7 +7,19 @@ paper beside this file says why it is as it is.
 from dataclasses import dataclass, field, replace
 from math import ceil, exp, inf
 
-from mta.traffic.dial import CREEP, DOUBLE, WIDEN, Dial, Refusals, cut_rate, cut_window, raise_rate, raise_window
+from mta.traffic.dial import (
+    CREEP,
+    DOUBLE,
+    FEW,
+    WIDEN,
+    Dial,
+    Refusals,
+    cut_rate,
+    cut_window,
+    raise_rate,
+    raise_window,
+    widened,
+)
 from mta.traffic.rule import Rule, Start
 from mta.traffic.tally import Tally, at_least
 
@@ -37,8 +49,6 @@ MEMORY = 300.0
 WORN, SPENT = 0.06, 0.1
 """Seconds over which a site's patience is thought to come back; the share of refusals within them from which nothing is
 raised; and from which cuts go deeper."""
-PROVEN = 4.0
-"""Attempts that must have been heard for that: the first news of a round is bad news, for good news is in no hurry."""
 
 BLOCKED_FOR, LONGEST_BLOCK = 1800.0, 4 * 3600.0
 AWAY_FOR, LONGEST_AWAY = 5.0, 60.0
@@ -213,7 +223,7 @@ def _cutting(pace: Pace, tally: Tally, now: float, spread: float) -> Step | None
         enough = 2.0 if pace.rate.value < ANY_RATE else BRISK_ROUND  # such a rate says nothing of what was sent
         flow = 1.1 * tally.heard / gone if gone >= enough and tally.heard >= 20 else inf
         rate = cut_rate(pace.rate, flow, Refusals(tally.too_fast + tally.vague, tally.after, tally.taken), now)
-        deeper = 0.5 if tally.heard >= PROVEN and pace.standing.heard(tally, now).share > SPENT else 1.0
+        deeper = 0.5 if tally.heard >= FEW and pace.standing.heard(tally, now).share > SPENT else 1.0
         rate = replace(rate, value=max(rate.value * deeper, LEAST_RATE))
         after = replace(after, rate=rate, growth_from=max(pace.growth_from, now + tally.asked))
         changes.append(_change("rate", pace.rate, rate, tally, now))
@@ -276,9 +286,7 @@ def _grown(pace: Pace, tally: Tally, gone: float, rule: Rule, now: float) -> Ste
     elif window.searching and rate.value > pace.rate.value:
         mean = tally.kept / tally.heard
         needed = ceil(rate.value * mean * 1.25) + 1  # Little's law: so many permits are out at that rate
-        value = float(min(max(window.value, needed), int(window.value * WIDEN) + 1, rule.connections))
-        if value > window.value:
-            window = replace(window, value=value, sure=window.value, calm_since=now)
+        window = widened(window, min(needed, int(window.value * WIDEN) + 1), rule.connections, now)
     for what, was, becomes in (("rate", pace.rate, rate), ("connections", pace.window, window)):
         if becomes.value != was.value:
             why = f"{tally.taken:g} taken, none refused, and it was the limit"

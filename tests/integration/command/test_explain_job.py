@@ -19,7 +19,8 @@ from mta.reply import Reply
 from tests.integration.log.stores import delayed, face, ticket
 from tests.unit.worker.test_settlement import SOFT
 from worker.command import app
-from worker.settings import load
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
 
 NOW = time.time()
 JOB = face("spring.0.1", delivery_id="spring", rcpt_to="anna@a.example.net")
@@ -34,12 +35,6 @@ FULL = Attempt(
     waited=1.5,
     dialogue=[("C", b"RCPT TO:<anna@a.example.net>\r\n"), ("S", b"452 4.2.2 Full\r\n")],
 )
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command configures the logs of its process; this process has other tests to run."""
-    monkeypatch.setattr("worker.command.settled", load)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from typer.testing import CliRunner, Result
 from feedback.log.sqlite import SqliteLog
 from tests.integration.log.stores import face, ticket
 from worker.command import app
-from worker.settings import BadSettings, load
+from worker.settings import BadSettings
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
 
 CONFIGURATION = """\
 [broker]
@@ -29,12 +31,6 @@ name = "news"
 [[pool.source]]
 address = "127.0.0.1"
 """
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command configures the logs of its process; this process has other tests to run."""
-    monkeypatch.setattr("worker.command.settled", load)
 
 
 @pytest.fixture

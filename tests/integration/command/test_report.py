@@ -13,13 +13,9 @@ from typer.testing import CliRunner, Result
 
 from tests.integration.console.furnished import LONG_NAME, furnish
 from worker.command import app
-from worker.settings import Settings, Store, load
+from worker.settings import Settings, Store
 
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command configures the logs of its process; this process has other tests to run."""
-    monkeypatch.setattr("worker.command.settled", load)
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
 
 
 @pytest.fixture

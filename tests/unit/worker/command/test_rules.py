@@ -12,7 +12,9 @@ from feedback.qualifier.unknown import Key, Unknown
 from feedback.unknown.row import id_of
 from feedback.unknown.sqlite import SqliteUnknownReplies
 from worker.command import app
-from worker.settings import BadSettings, load
+from worker.settings import BadSettings
+
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
 
 RULE = """
 [[rule]]
@@ -24,12 +26,6 @@ samples = ["550 Frobnicated"]
 """
 ODD = Key(550, "rcpt", "frobnicated")
 RARE = Key(554, "body", "wobbled")
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command configures the logs of its process; this process has other tests to run."""
-    monkeypatch.setattr("worker.command.settled", load)
 
 
 @pytest.fixture
