@@ -68,7 +68,7 @@ def read_holds(kept: bytes | None) -> list[Hold]:
 
 
 def with_hold(kept: bytes | None, hold: Hold) -> bytes:
-    """The waits with one more. What is held again for the same reason waits on; of many, those in the middle go."""
+    """The holds with one more. What is held again for the same reason is one hold; of many, those in the middle go."""
     holds = read_holds(kept)
     if holds and _same(holds[-1], hold):
         last = holds.pop()
@@ -80,7 +80,7 @@ def with_hold(kept: bytes | None, hold: Hold) -> bytes:
 
 
 def _same(last: Hold, hold: Hold) -> bool:
-    """The limits of a rule change from minute to minute, and replies have numbers in them; it is the same wait."""
+    """The limits of a rule change from minute to minute, and replies have numbers in them; it is the same hold."""
     if (last.attempts, last.site, last.rule) != (hold.attempts, hold.site, hold.rule) or _kind(last) != _kind(hold):
         return False
     return hold.rule is not None or last.why == hold.why[:MAX_WHY]
