@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from feedback.qualification import Reason
+from feedback.tracker import moves
 from feedback.tracker.message import Message
 from feedback.tracker.wait import Wait, Waits, by_domain, percentiles, together
 
@@ -96,14 +97,7 @@ def cell(message: Message) -> Cell | None:
 
 def changes(old: Mapping[str, Message], new: Iterable[Message]) -> Counter[Cell]:
     """What has to be added to each cell, or taken from it, when messages move from one to another."""
-    moved: Counter[Cell] = Counter()
-    for message in new:
-        to, known = cell(message), old.get(message.job_id)
-        origin = cell(known) if known is not None else None
-        if to != origin:
-            moved.update([to] if to else [])
-            moved.subtract([origin] if origin else [])
-    return Counter({where: by for where, by in moved.items() if by})
+    return moves.moved(lambda message: filter(None, [cell(message)]), old, new)
 
 
 def figures(cells: Mapping[Cell, int], waits: Mapping[Wait, int] = _NONE) -> list[Figures]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from feedback.tracker import moves
 from feedback.tracker.message import Message
 
 STEP = 10
@@ -30,12 +31,7 @@ def ticks(message: Message) -> Iterator[Tick]:
 
 def moved(old: Mapping[str, Message], new: Iterable[Message]) -> Counter[Tick]:
     """What has to be added to each tick, or taken from it, when messages move from one to another."""
-    moves: Counter[Tick] = Counter()
-    for message in new:
-        moves.update(ticks(message))
-        if (known := old.get(message.job_id)) is not None:
-            moves.subtract(ticks(known))
-    return Counter({where: by for where, by in moves.items() if by})
+    return moves.moved(ticks, old, new)
 
 
 def _step(at: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from feedback.tracker import moves
 from feedback.tracker.message import Message
 
 
@@ -53,14 +54,7 @@ def wait(message: Message) -> Wait | None:
 
 def waited(old: Mapping[str, Message], new: Iterable[Message]) -> Counter[Wait]:
     """What has to be added to each count, or taken from it, when messages move from one to another."""
-    moved: Counter[Wait] = Counter()
-    for message in new:
-        known = old.get(message.job_id)
-        to, origin = wait(message), None if known is None else wait(known)
-        if to != origin:
-            moved.update([to] if to else [])
-            moved.subtract([origin] if origin else [])
-    return Counter({where: by for where, by in moved.items() if by})
+    return moves.moved(lambda message: filter(None, [wait(message)]), old, new)
 
 
 def percentiles(counts: Mapping[int, int]) -> Waits | None:
