@@ -45,7 +45,8 @@ class _Lines:
         self._stream.flush()
 
 
-_WORD = r"""[^\s<>"'(),;:\[\]\\@]{1,320}"""
+# An apostrophe belongs to an address where it stands between its letters (o'brien), not where it quotes one.
+_WORD = r"""(?:(?<=\w)'(?=\w)|[^\s<>"'(),;:\[\]\\@]){1,320}"""
 _ADDRESS = re.compile(rf"""(?:"(?:[^"\\]|\\.){{1,64}}"|{_WORD})@{_WORD}""")
 
 

@@ -27,6 +27,13 @@ def test_no_domain_and_no_local_part_is_left(address: str) -> None:
     assert "@" not in written
 
 
+def test_an_apostrophe_between_letters_is_part_of_an_address_and_others_quote_one() -> None:
+    irish = line(rcpt="o'brien@example.net")["rcpt"]
+    assert str(irish).startswith("#")
+    assert irish != line(rcpt="brien@example.net")["rcpt"]
+    assert line(text="'ann@example.net'")["text"] == f"'{line(rcpt='ann@example.net')['rcpt']}'"
+
+
 def test_another_key_makes_another_hash() -> None:
     assert line(rcpt="ann@example.net") != Hashed("a key of somebody else")(None, "info", {"rcpt": "ann@example.net"})
 
