@@ -260,7 +260,7 @@ async def _drain(plant: Plant, limit: float) -> None:
         await plant.outside.policies.close()
     await plant.queue.close()
     await plant.log.close()
+    plant.preparation.signer.close()
     if plant.traces:
         await asyncio.to_thread(plant.traces.close)
-    plant.preparation.signer.close()
     _log.info("stopped", worker=plant.name)

@@ -4,13 +4,14 @@ A job is traced when it came with a trace context in its headers; that context i
 workers see the job. Spans are made when their times are known, with these times: nothing is open while a job waits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from feedback.event import Event
@@ -19,22 +20,31 @@ from feedback.log.story import read_holds
 from mta.attempt import Attempt, Delivered
 
 _NAME = "campaign-mta"
+_PATIENCE = 2
+"""Seconds for one batch: a worker that stops must not wait long for a collector that is away."""
+
 Told = Mapping[str, str | int | bool | None]
 _propagator = TraceContextTextMapPropagator()
 
 
 class Spans:
-    """`Traces` by OpenTelemetry; `worker` is the process's name."""
+    """`Traces` by OpenTelemetry; `worker` is the process's name. `processor` is made with the first span, for it starts a
+    thread."""
 
-    def __init__(self, worker: str, processor: SpanProcessor) -> None:
+    def __init__(self, worker: str, processor: Callable[[], SpanProcessor]) -> None:
+        self._processor = processor
         self._provider = TracerProvider(
             resource=Resource.create({SERVICE_NAME: _NAME, SERVICE_INSTANCE_ID: worker}), shutdown_on_exit=False
         )
-        self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer(_NAME)
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        self._provider.add_span_processor(self._processor())
+        return self._provider.get_tracer(_NAME)
 
     def accepted(self, state: State) -> None:
-        self._span(state, "accepted", state.accepted_at, state.accepted_at)
+        if state.face.traceparent is not None:
+            self._span(state, "accepted", state.accepted_at, state.accepted_at)
 
     def concluded(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
         if state.face.traceparent is None:
@@ -48,7 +58,7 @@ class Spans:
         self._span(state, "settled", min(since, now), now, told)
 
     def close(self) -> None:
-        """Send what is left; waits for the collector."""
+        """Send what is left; waits some seconds for the collector."""
         self._provider.shutdown()
 
     def _span(
@@ -61,8 +71,6 @@ class Spans:
         status: Status | None = None,
     ) -> None:
         face = state.face
-        if face.traceparent is None:
-            return
         known = {"job": face.job_id, "delivery": face.delivery_id, "attempt": state.attempt, **(told or {})}
         span = self._tracer.start_span(
             name,
@@ -78,7 +86,7 @@ class Spans:
 
 def spans(worker: str, endpoint: str) -> Spans:
     """Spans that go to a collector in batches, over HTTP, from a thread of their own."""
-    return Spans(worker, BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    return Spans(worker, lambda: BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=_PATIENCE)))
 
 
 def _waiting_since(state: State, attempt: Attempt) -> float:

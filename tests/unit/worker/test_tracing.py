@@ -34,7 +34,7 @@ def exporter() -> InMemorySpanExporter:
 
 @pytest.fixture
 def spans(exporter: InMemorySpanExporter) -> Spans:
-    return Spans("w", SimpleSpanProcessor(exporter))
+    return Spans("w", lambda: SimpleSpanProcessor(exporter))
 
 
 def times(span: ReadableSpan) -> tuple[str, float, float]:
