@@ -70,24 +70,26 @@ def read_holds(kept: bytes | None) -> list[Hold]:
 def with_hold(kept: bytes | None, hold: Hold) -> bytes:
     """The holds with one more. What is held again for the same reason is one hold; of many, those in the middle go."""
     holds = read_holds(kept)
+    hold = msgspec.structs.replace(hold, why=hold.why[:MAX_WHY], reply=hold.reply and hold.reply[:MAX_WHY])
     if holds and _same(holds[-1], hold):
         last = holds.pop()
         hold = msgspec.structs.replace(hold, since=last.since, times=last.times + 1)
     elif len(holds) == MAX_HOLDS:
         del holds[1]
-    reply = None if hold.reply is None else hold.reply[:MAX_WHY]
-    return _encoder.encode([*holds, msgspec.structs.replace(hold, why=hold.why[:MAX_WHY], reply=reply)])
+    return _encoder.encode([*holds, hold])
 
 
 def _same(last: Hold, hold: Hold) -> bool:
     """The limits of a rule change from minute to minute, and replies have numbers in them; it is the same hold."""
-    if (last.attempts, last.site, last.rule) != (hold.attempts, hold.site, hold.rule) or _kind(last) != _kind(hold):
+    if (last.attempts, last.site, last.rule) != (hold.attempts, hold.site, hold.rule):
         return False
-    return hold.rule is not None or last.why == hold.why[:MAX_WHY]
+    return _alike(last.reply, hold.reply) and (hold.rule is not None or last.why == hold.why)
 
 
-def _kind(hold: Hold) -> str | None:
-    return None if hold.reply is None else canonical(hold.reply[:MAX_WHY])
+def _alike(last: str | None, reply: str | None) -> bool:
+    if last == reply:
+        return True
+    return last is not None and reply is not None and canonical(last) == canonical(reply)
 
 
 def is_kept(job_id: str, attempt: Attempt, number: int, sample: float) -> bool:
