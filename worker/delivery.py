@@ -111,7 +111,7 @@ class Delivery:
                 return state, Expired()
             if stopped := self._stopped(job, lane):
                 return state, stopped
-            waited = self.clock() - asked_at
+            waited = max(0.0, self.clock() - asked_at)  # the clock may be set back
             attempt = await self._send(job, state, prepared, lane, route, permit.rule)
             attempt = replace(attempt, waited=waited)
         finally:

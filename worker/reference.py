@@ -53,7 +53,7 @@ The files of `[feedback] rules`, asked before the built-in ones; `feedback/rules
 """,
 }
 
-_NEEDED = {TRAFFIC: "", REPLIES: 'id = "x"\nmeans = "mailbox_full"\nevidence = "x"\n'}
+_NEEDED = {REPLIES: 'id = "x"\nmeans = "mailbox_full"\nevidence = "x"\n'}
 """What a rule must have before its other keys are looked at."""
 
 

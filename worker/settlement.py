@@ -117,15 +117,13 @@ class Settlement:
                     await self._hold(ticket, state, site, at - now)
                 await self.finish(ticket)
             case Done(attempt):
-                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), attempt, now, final="sent")
+                await self._conclude(ticket, state, self._writer.sent(state, now, attempt), attempt, now)
             case GiveUp(failure):
-                await self._conclude(
-                    ticket, state, self._writer.failed(state, now, failure), failure.attempt, now, final="failed"
-                )
+                await self._conclude(ticket, state, self._writer.failed(state, now, failure), failure.attempt, now)
             case Expired():
-                await self._conclude(ticket, state, self._writer.expired(state, now), None, now, final="failed")
+                await self._conclude(ticket, state, self._writer.expired(state, now), None, now)
             case Cancelled():
-                await self._conclude(ticket, state, self._writer.cancelled(state, now), None, now, final="cancelled")
+                await self._conclude(ticket, state, self._writer.cancelled(state, now), None, now)
             case RetryAt(at, attempt, qualification):
                 event = self._writer.delayed(state, now, attempt, qualification, at)
                 await self._conclude(ticket, state, event, attempt, now, retry_at=at)
@@ -172,7 +170,6 @@ class Settlement:
         attempt: Attempt | None,
         now: float,
         *,
-        final: str | None = None,
         retry_at: float | None = None,
     ) -> None:
         outcome = Outcome(
@@ -180,7 +177,7 @@ class Settlement:
             seq=event.seq,
             attempt=state.attempt,
             event=encode(event),
-            final=final,
+            final=event.event if event.final else None,
             retry_at=retry_at,
             doubtful=state.doubtful,
             story=self._story(event, attempt),

@@ -77,11 +77,15 @@ class Postgres:
         """Connect, if nobody has yet, and bring these schemas up to date; a second call after a failed one is fine."""
         async with self._opening:
             self._users.add(user)
-            await self._connect()
-            for schema, folder in schemas.items():
-                if schema not in self._current:
-                    await self._migrate(schema, folder)
-                    self._current.add(schema)
+            try:
+                await self._connect()
+                for schema, folder in schemas.items():
+                    if schema not in self._current:
+                        await self._migrate(schema, folder)
+                        self._current.add(schema)
+            except BaseException:
+                await self.close(user)
+                raise
 
     async def close(self, user: object) -> None:
         """When the last user is gone close all connections, waiting a moment for statements under way."""
