@@ -5,6 +5,7 @@ PostgreSQL refuses to run as root; the server then runs as the package's `postgr
 """
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -80,8 +81,14 @@ class PostgresServer:
             self._process = None
 
     def kill(self) -> None:
-        """kill -9."""
-        self.stop(signal.SIGKILL)
+        """kill -9, of the sessions too: orphaned, they would go on answering for a moment."""
+        if self._process is not None:
+            self.pause()  # no session may begin while they are counted
+            sessions = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            self.stop(signal.SIGKILL)
+            for session in sessions:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(session), signal.SIGKILL)
 
     def pause(self) -> None:
         """Stop accepting: connections hang instead of being refused. Sessions already open go on."""
