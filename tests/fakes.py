@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from feedback.event import Event, decode
-from feedback.log import NO_HOLDS, Candidate, Claim, LogAway, Outcome, State, Tally
+from feedback.log import Candidate, Claim, LogAway, Outcome, State, Tally
 from feedback.store import StoreAway
 from mta.lane import Lane
 from mta.traffic.accounts import Answers, Changed, SharesAway
@@ -115,9 +115,9 @@ class FakeLog:
         self.journal.note("intend", LogAway)
         return {job_id for job_id, _ in attempts} - self.lost
 
-    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
         self.journal.note("release", LogAway)
-        self.holds |= holds
+        self.holds |= {job_id: holds for job_id, _, holds in jobs if holds is not None}
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         self.journal.note("forsake", LogAway)
@@ -156,12 +156,6 @@ class FakeLog:
 
     async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
         return []
-
-    async def find(self, job_id: str) -> State | None:
-        return None
-
-    async def attempts(self, job_id: str) -> list[bytes]:
-        return [outcome.story for outcome in self.outcomes if outcome.job_id == job_id and outcome.story]
 
 
 @dataclass

@@ -7,7 +7,7 @@ things had got, and `repeat` does the rest once more; feedback events repeat wit
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from feedback.event import Event, encode, join, trace_of
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting
@@ -22,6 +22,8 @@ from worker.queue import JobQueue, Ticket
 from worker.window import Window
 
 _LOG_BATCH = 200
+
+_Item = TypeVar("_Item")
 
 OUTCOMES = ("sent", "delayed", "bounced", "expired", "rejected", "in_doubt", "cancelled")
 """What `Settlement.settled` counts: the events that outcomes are reported with, failures by their cause."""
@@ -79,7 +81,7 @@ class Settlement:
         self.held = self.published = 0
         self._record = Group(self._write, limit=_LOG_BATCH)
         self._telling = telling
-        self._release = Group(self._hand_back, limit=_LOG_BATCH)
+        self._release = Group(self._confirmed(log.release), limit=_LOG_BATCH)
         self._parked = Group(self._confirmed(log.parked), limit=_LOG_BATCH)
         self._events = Group(self._publish, limit=grouping.batch, linger=grouping.linger)
 
@@ -219,19 +221,14 @@ class Settlement:
             return None
         return write_attempt(event, attempt)
 
-    async def _hand_back(self, jobs: Sequence[tuple[str, int, bytes]]) -> Sequence[None]:
-        holds = {job_id: kept for job_id, _, kept in jobs}
-        await self._outage.outlast(lambda: self._log.release([job[:2] for job in jobs], holds))
-        return [None] * len(jobs)
-
     async def _write(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
         return [outcome.job_id in written for outcome in outcomes]
 
     def _confirmed(
-        self, call: Callable[[Sequence[tuple[str, int]]], Awaitable[None]]
-    ) -> Callable[[Sequence[tuple[str, int]]], Awaitable[Sequence[None]]]:
-        async def flush(batch: Sequence[tuple[str, int]]) -> Sequence[None]:
+        self, call: Callable[[Sequence[_Item]], Awaitable[None]]
+    ) -> Callable[[Sequence[_Item]], Awaitable[Sequence[None]]]:
+        async def flush(batch: Sequence[_Item]) -> Sequence[None]:
             await self._outage.outlast(lambda: call(batch))
             return [None] * len(batch)
 

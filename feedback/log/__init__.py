@@ -9,9 +9,8 @@ owns what it claimed for as long as it beats: a claim whose owner has stopped be
 if it had an intent and no outcome it is *in doubt*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal, Protocol
 
 from feedback.event import Scalar
@@ -159,9 +158,6 @@ class Tally:
     in_flight: int
 
 
-NO_HOLDS: Mapping[str, bytes] = MappingProxyType({})
-
-
 class DeliveryLog(Protocol):
     """One worker process's view of the log. Every method may raise `LogAway`; then nothing is known to have happened."""
 
@@ -179,8 +175,9 @@ class DeliveryLog(Protocol):
         """Commit that the final dot of each `(job_id, attempt)` is about to leave; answers the job_ids still ours.
         For any other job the dot must not be sent. A job already doubtful becomes `resent`."""
 
-    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
-        """Hand claimed jobs back, each with the attempts begun so far; no outcome, no event. `holds`: new ones of some."""
+    async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
+        """Hand claimed jobs back, each with the attempts begun so far and its holds, None for those it has; no outcome, no
+        event."""
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         """Let go of claimed jobs as they stand, as if their worker had died: the next claim, by this worker too, finds one
@@ -216,12 +213,6 @@ class DeliveryLog(Protocol):
 
     async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
         """`(job_id, final or None)` of a delivery's jobs with job_id > `after`, in order: one page for `reconcile`."""
-
-    async def find(self, job_id: str) -> State | None:
-        """One job, or None."""
-
-    async def attempts(self, job_id: str) -> list[bytes]:
-        """What is kept of a job's attempts, in their order."""
 
 
 LogAway = StoreAway

@@ -2,17 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 
-from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log import statements as sql
 from feedback.log.hand import Hand
-from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
+from feedback.log.row import Found, Row, answer, seize, validity, write_face
 from feedback.store.postgres import Postgres
 from feedback.store.text import storable
 
@@ -79,10 +79,12 @@ class PostgresLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
         async with self._store.connection() as connection:
-            await connection.execute(sql.RELEASE, *_columns(jobs), self._id, [holds.get(job_id) for job_id, _ in jobs])
-        self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
+            await connection.execute(sql.RELEASE, *_columns(jobs, 3), self._id)
+        self._hand.drop(
+            job_id for job_id, _, _ in jobs
+        )  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.connection() as connection:
@@ -144,15 +146,6 @@ class PostgresLog:
         async with self._store.connection() as connection:
             rows = await connection.fetch(sql.FINALS, storable(delivery_id), after, limit)
         return [(row[0], row[1]) for row in rows]
-
-    async def find(self, job_id: str) -> State | None:
-        async with self._store.connection() as connection:
-            record = await connection.fetchrow(sql.FIND, storable(job_id))
-        return None if record is None else state(Row(*record))
-
-    async def attempts(self, job_id: str) -> list[bytes]:
-        async with self._store.connection() as connection:
-            return [row[0] for row in await connection.fetch(sql.ATTEMPTS, storable(job_id))]
 
     async def _create(self, faces: list[Face], now: float) -> dict[str, Face]:
         """Enter the jobs that are not there yet, as ours."""

@@ -4,15 +4,15 @@ import fcntl
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
 import aiosqlite
 
-from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
-from feedback.log.row import COLUMNS, Found, Row, answer, seize, state, validity, write_face
+from feedback.log.row import COLUMNS, Found, Row, answer, seize, validity, write_face
 from feedback.store.sqlite import Sqlite
 from feedback.store.text import storable
 
@@ -52,9 +52,9 @@ FROM {_PAIRS} WHERE job_id = pair.id AND owner = ?
 RETURNING job_id
 """
 
-_RELEASE = f"""
-UPDATE log_job SET owner = NULL, intent = 0, announced = 1, attempt = pair.number
-FROM {_PAIRS} WHERE job_id = pair.id AND owner = ?
+_RELEASE = """
+UPDATE log_job SET owner = NULL, intent = 0, announced = 1, attempt = ?, holds = coalesce(?, holds)
+WHERE job_id = ? AND owner = ?
 """
 
 _FORSAKE = f"UPDATE log_job SET owner = NULL WHERE job_id IN ({_JOBS}) AND owner = ?"
@@ -76,8 +76,6 @@ SELECT event FROM log_job WHERE publisher IS NOT NULL AND publisher <> ? ORDER B
 """
 
 _PUBLISHED = f"UPDATE log_job SET publisher = NULL WHERE job_id IN ({_JOBS}) AND publisher IS NOT NULL"
-
-_HELD = "UPDATE log_job SET holds = ? WHERE job_id = ? AND owner = ?"
 
 _TOLD = "INSERT OR IGNORE INTO log_attempt (job_id, attempt, story) VALUES (:job_id, :attempt, :story)"
 
@@ -154,11 +152,13 @@ class SqliteLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
+    async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
         async with self._store.transaction() as connection:
-            await connection.executemany(_HELD, [(kept, job_id, self._id) for job_id, kept in holds.items()])
-            await connection.execute(_RELEASE, (json.dumps(jobs), self._id))
-        self._hand.drop(job_id for job_id, _ in jobs)  # not before, or another ticket's claim would be released with it
+            rows = [(attempt, holds, job_id, self._id) for job_id, attempt, holds in jobs]
+            await connection.executemany(_RELEASE, rows)
+        self._hand.drop(
+            job_id for job_id, _, _ in jobs
+        )  # not before, or another ticket's claim would be released with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.transaction() as connection:
@@ -221,15 +221,6 @@ class SqliteLog:
         async with self._store.transaction(write=False) as connection:
             rows = await connection.execute_fetchall(_FINALS, (storable(delivery_id), after, limit))
         return [(row[0], row[1]) for row in rows]
-
-    async def find(self, job_id: str) -> State | None:
-        async with self._store.transaction(write=False) as connection:
-            rows = _rows(await connection.execute_fetchall(_LOCK, (json.dumps([job_id]),)))
-        return state(rows[job_id]) if job_id in rows else None
-
-    async def attempts(self, job_id: str) -> list[bytes]:
-        async with self._store.transaction(write=False) as connection:
-            return [row[0] for row in await connection.execute_fetchall(ATTEMPTS, (storable(job_id),))]
 
     def _be_the_worker(self) -> None:
         """Hold the file's worker lock, which the system takes from a process that ends."""

@@ -72,8 +72,8 @@ RETURNING job.job_id
 RELEASE = f"""
 WITH mine AS MATERIALIZED (
     SELECT job_id, back.attempt, coalesce(back.holds, job.holds) AS holds
-    FROM unnest($1::text[], $2::integer[], $4::bytea[]) AS back (job_id, attempt, holds) JOIN mta.job USING (job_id)
-    WHERE owner = $3 ORDER BY job_id FOR UPDATE OF job)
+    FROM unnest($1::text[], $2::integer[], $3::bytea[]) AS back (job_id, attempt, holds) JOIN mta.job USING (job_id)
+    WHERE owner = $4 ORDER BY job_id FOR UPDATE OF job)
 UPDATE mta.job SET owner = NULL, intent = false, announced = true, attempt = mine.attempt, holds = mine.holds
 FROM mine, {_RELAXED} WHERE job.job_id = mine.job_id
 """
@@ -137,5 +137,3 @@ GROUP BY delivery_id ORDER BY delivery_id
 FINALS = "SELECT job_id, final FROM mta.job WHERE delivery_id = $1 AND job_id > $2 ORDER BY job_id LIMIT $3"
 
 ATTEMPTS = "SELECT story FROM mta.attempt WHERE job_id = $1 ORDER BY attempt"
-
-FIND = f"SELECT {_ROW} FROM mta.job WHERE job_id = $1"

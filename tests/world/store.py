@@ -5,15 +5,15 @@ What a ticket finds is decided by the same pure code as in the adapters; the con
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, TypeVar
 
-from feedback.log import NO_HOLDS, Candidate, Claim, Face, LogAway, Outcome, State, Tally
+from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand
-from feedback.log.row import Found, Row, answer, seize, state, validity, write_face
+from feedback.log.row import Found, Row, answer, seize, validity, write_face
 
 T = TypeVar("T")
 
@@ -106,11 +106,11 @@ class Store:
                 mine[job_id] = attempt
         return set(mine)
 
-    def release(self, jobs: Sequence[tuple[str, int]], me: str, holds: Mapping[str, bytes]) -> None:
-        for job_id, attempt in jobs:
+    def release(self, jobs: Sequence[tuple[str, int, bytes | None]], me: str) -> None:
+        for job_id, attempt, holds in jobs:
             kept = self.jobs.get(job_id)
             if kept is not None and kept.row.owner == me:
-                told = holds.get(job_id, kept.row.holds)
+                told = kept.row.holds if holds is None else holds
                 kept.row = replace(kept.row, owner=None, intent=False, announced=True, attempt=attempt, holds=told)
                 self.told("released", job_id, me)
 
@@ -299,9 +299,9 @@ class StoreLog:
         self._hand.drop({job_id for job_id, _ in attempts} - ours)
         return ours
 
-    async def release(self, jobs: Sequence[tuple[str, int]], holds: Mapping[str, bytes] = NO_HOLDS) -> None:
-        self._hand.drop(job_id for job_id, _ in jobs)
-        await self._call("release", lambda: self._store.release(jobs, self._me, holds))
+    async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
+        self._hand.drop(job_id for job_id, _, _ in jobs)
+        await self._call("release", lambda: self._store.release(jobs, self._me))
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         await self._call("forsake", lambda: self._store.forsake(job_ids, self._me))
@@ -357,14 +357,6 @@ class StoreLog:
 
     async def finals(self, delivery_id: str, after: str, limit: int) -> list[tuple[str, str | None]]:
         return self._store.finals(delivery_id, after, limit)
-
-    async def find(self, job_id: str) -> State | None:
-        kept = self._store.jobs.get(job_id)
-        return None if kept is None else state(kept.row)
-
-    async def attempts(self, job_id: str) -> list[bytes]:
-        kept = self._store.jobs.get(job_id)
-        return [] if kept is None else [story for _, story in sorted(kept.attempts.items())]
 
     async def _beat(self) -> None:
         await self._call("beat", lambda: self._store.beat(self._me, self._lease))

@@ -51,14 +51,14 @@ async def live(log: SqliteLog) -> None:
     [claim] = await log.claim([ticket(JOB)], NOW - 200)
     state = claim.state  # type: ignore[union-attr]
     limited = Hold(since=NOW - 200, until=NOW - 170, why="rule big: 2 connections", rule="big", reply="421 too many")
-    await log.release([(JOB.job_id, 0)], {JOB.job_id: with_hold(None, limited)})
+    await log.release([(JOB.job_id, 0, with_hold(None, limited))])
     await log.claim([ticket(JOB)], NOW - 170)
     event = Writer("w", str.lower).delayed(replace(state, attempt=1), NOW - 60, FULL, SOFT, NOW - 30)
     await log.record([replace(delayed(JOB, NOW - 30), event=encode(event), story=write_attempt(event, FULL))])
     await log.claim([ticket(JOB, 1)], NOW - 20)
     suspended = Hold(since=NOW - 20, until=NOW + 86_400, why="big is suspended by anna", attempts=1)
     holds = with_hold(with_hold(None, limited), suspended)
-    await log.release([(JOB.job_id, 1)], {JOB.job_id: holds})
+    await log.release([(JOB.job_id, 1, holds)])
     await log.close()
 
 

@@ -207,7 +207,7 @@ async def furnish(settings: Settings, now: float, size: int = 3000) -> None:
             await log.claim([Candidate(face, 0) for face, _ in page], span[0])
             await log.record([_outcome(events[-1]) for _, events in page if len(events) > 1])
             held = [face.job_id for face, events in page[5:] if len(events) == 1]
-            await log.release([(job_id, 0) for job_id in held], dict.fromkeys(held, _holds(now)))
+            await log.release([(job_id, 0, _holds(now)) for job_id in held])
     await tracker.close()
     await log.close()
     await _unknown(settings, now)

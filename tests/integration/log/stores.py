@@ -11,6 +11,9 @@ from feedback.log.sqlite import SqliteLog
 from feedback.store.postgres import Postgres
 from tests.world.store import Store as Model
 from tests.world.store import StoreLog
+from worker.console.records import Records
+from worker.console.records.postgres import PostgresRecords
+from worker.console.records.sqlite import SqliteRecords
 
 NOW = 1_800_000_000.0
 
@@ -30,6 +33,9 @@ class PostgresStore:
 
     async def die(self, log: DeliveryLog) -> None:
         """It never beat."""
+
+    async def attempts(self, job_id: str) -> list[bytes]:
+        return await _attempts(PostgresRecords(Postgres(self.dsn, size=2)), job_id)
 
     async def _open(self, lease: float) -> DeliveryLog:
         log = PostgresLog(Postgres(self.dsn, size=2), worker=f"w{len(self.opened)}", lease=lease)
@@ -57,6 +63,9 @@ class SqliteStore:
         """Take its lock away, as the system does when a process ends."""
         self.path.with_name(self.path.name + ".worker").unlink(missing_ok=True)
 
+    async def attempts(self, job_id: str) -> list[bytes]:
+        return await _attempts(SqliteRecords(self.path), job_id)
+
 
 @dataclass
 class WorldStore:
@@ -74,6 +83,10 @@ class WorldStore:
     async def die(self, log: DeliveryLog) -> None:
         """It never beat."""
 
+    async def attempts(self, job_id: str) -> list[bytes]:
+        kept = self.model.jobs.get(job_id)
+        return [] if kept is None else [story for _, story in sorted(kept.attempts.items())]
+
     async def _open(self, lease: float) -> DeliveryLog:
         log = StoreLog(self.model, f"w{len(self.opened)}", lease=lease)
         self.opened.append(log)
@@ -82,6 +95,16 @@ class WorldStore:
 
 
 Store = PostgresStore | SqliteStore | WorldStore
+
+
+async def _attempts(records: Records, job_id: str) -> list[bytes]:
+    """What is kept of a job's attempts, for people to read."""
+    await records.open()
+    try:
+        return await records.attempts(job_id)
+    finally:
+        await records.close()
+
 
 _numbers = itertools.count()
 

@@ -68,7 +68,8 @@ async def test_workers_racing_on_everything_at_once_do_not_deadlock(database_url
             await log.claim([ticket(job) for job in batch], NOW)
             ours = await log.intend([(job.job_id, 1) for job in rng.sample(batch, 40)])
             await log.due(NOW + 5, 20)
-            await log.release([(job_id, 1) for job_id in ours] + [(job.job_id, 1) for job in rng.sample(jobs, 40)])
+            anyones = [job.job_id for job in rng.sample(jobs, 40)]
+            await log.release([(job_id, 1, None) for job_id in [*ours, *anyones]])
             await log.parked([(job.job_id, 0) for job in rng.sample(jobs, 40)])
 
     async with AsyncExitStack() as stack:
@@ -156,7 +157,7 @@ async def test_a_due_call_whose_answer_was_lost_can_be_repeated(database_url: st
     job = face(expires_at=NOW + 1)
     async with worker(database_url) as log:
         await log.claim([ticket(job)], NOW)
-        await log.release([(job.job_id, 0)])
+        await log.release([(job.job_id, 0, None)])
         await log.due(NOW + 2, 10)
         log._hand = Hand()
         assert [state.face for state in await log.due(NOW + 2, 10)] == [job]

@@ -10,7 +10,7 @@ async def test_a_release_takes_no_claim_with_it_that_another_ticket_makes_meanwh
     job = face()
     await log.claim([ticket(job)], NOW)
     for attempt in range(1, 40):
-        releasing = asyncio.create_task(log.release([(job.job_id, attempt - 1)]))
+        releasing = asyncio.create_task(log.release([(job.job_id, attempt - 1, None)]))
         for _ in range(attempt % 8):
             await asyncio.sleep(0)
         claim: Claim = Elsewhere(0)

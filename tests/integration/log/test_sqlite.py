@@ -68,11 +68,11 @@ async def test_a_file_that_is_no_database_is_away(tmp_path: Path) -> None:
 async def test_a_log_that_is_closed_is_away(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "log.db")
     with pytest.raises(LogAway):
-        await log.find("x")
+        await log.unpublished(10)
     await log.open()
     job = face()
     await log.claim([ticket(job)], NOW)
-    await log.release([(job.job_id, 1)])
+    await log.release([(job.job_id, 1, None)])
     await log.close()
     with pytest.raises(LogAway):
         await log.claim([ticket(job)], NOW)

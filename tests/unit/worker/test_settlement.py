@@ -90,7 +90,9 @@ async def test_an_attempt_that_failed_is_recorded_with_what_was_said() -> None:
     desk = Desk()
     said = dataclasses.replace(tried(Reply(452, "4.2.2 Full")), dialogue=[("C", b"DATA"), ("S", b"452 4.2.2 Full")])
     await desk.settlement.settle(TICKET, STATE, RetryAt(NOW + 300, said, SOFT), NOW)
-    [kept] = read_attempts(await desk.log.attempts("j"))
+    [outcome] = desk.log.outcomes
+    assert outcome.story is not None
+    [kept] = read_attempts([outcome.story])
     assert (kept.attempt, kept.event, kept.ms) == (1, "delayed", 250)
     assert list(kept.dialogue) == ["C DATA", "S 452 4.2.2 Full"]
     assert kept.qualification is not None
