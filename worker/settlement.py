@@ -130,8 +130,9 @@ class Settlement:
                 event = self._writer.delayed(state, now, attempt, qualification, at)
                 await self._conclude(ticket, state, event, attempt, now, retry_at=at)
 
-    def trace(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
-        """Tell of a recorded outcome whoever follows the job's trace."""
+    def concluded(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
+        """Count an outcome that was recorded, and tell of it whoever follows the job's trace."""
+        self.settled[event.cause or event.event] += 1
         if self._telling.traces is not None:
             self._telling.traces.concluded(state, event, attempt, now)
 
@@ -174,21 +175,11 @@ class Settlement:
         *,
         retry_at: float | None = None,
     ) -> None:
-        outcome = Outcome(
-            job_id=state.face.job_id,
-            seq=event.seq,
-            attempt=state.attempt,
-            event=encode(event),
-            final=event.event if event.final else None,
-            retry_at=retry_at,
-            doubtful=state.doubtful,
-            story=self._story(event, attempt),
-        )
+        outcome = Outcome.of(state, event, retry_at=retry_at, story=self._story(event, attempt))
         written = await self._record.join(outcome)
         self.window.leave(outcome.job_id)  # now, not when all is published: the next mail's dot may be waiting
         if written:
-            self.settled[event.cause or event.event] += 1
-            self.trace(state, event, attempt, now)
+            self.concluded(state, event, attempt, now)
             recorded = replace(state, seq=event.seq, last_event=outcome.event)
             if retry_at is None:
                 await self.publish(outcome.event)

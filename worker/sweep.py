@@ -85,13 +85,13 @@ class Sweep:
         await self._published([self._newest(state) for state in states if not state.told])
         now = self._clock()
         events = [write(state, now) for state in states]
-        outcomes = [_outcome(state, event) for state, event in zip(states, events, strict=True)]
+        outcomes = [Outcome.of(state, event) for state, event in zip(states, events, strict=True)]
         written = await self._outage.outlast(lambda: self._log.record(outcomes))
+        ended: Counter[str] = Counter()
         for state, event in zip(states, events, strict=True):
             if event.job_id in written:
-                self._settlement.trace(state, event, None, now)
-        ended: Counter[str] = Counter(event.cause or event.event for event in events if event.job_id in written)
-        self._settlement.settled.update(ended)
+                self._settlement.concluded(state, event, None, now)
+                ended[event.cause or event.event] += 1
         for final, jobs in ended.items():
             _log.info("swept", final=final, jobs=jobs)
         await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])
@@ -107,17 +107,6 @@ class Sweep:
     async def _forget(self, remember: float) -> None:
         """A batch a sweep: what is left goes with the next ones."""
         await self._log.forget(self._clock() - remember, _BATCH)
-
-
-def _outcome(state: State, event: Event) -> Outcome:
-    return Outcome(
-        job_id=state.face.job_id,
-        seq=event.seq,
-        attempt=state.attempt,
-        event=encode(event),
-        final=event.event,
-        doubtful=state.doubtful,
-    )
 
 
 def _job_id(event: bytes) -> str:

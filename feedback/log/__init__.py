@@ -11,9 +11,9 @@ if it had an intent and no outcome it is *in doubt*.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
-from feedback.event import Scalar
+from feedback.event import Event, Scalar, encode
 from feedback.store import StoreAway
 
 OnDoubt = Literal["retry", "fail", "assume_sent"]
@@ -144,6 +144,20 @@ class Outcome:
     retry_at: float | None = None
     doubtful: bool = False  # once true in the log it stays true
     story: bytes | None = None
+
+    @classmethod
+    def of(cls, state: State, event: Event, *, retry_at: float | None = None, story: bytes | None = None) -> Self:
+        """What `event` makes of a job that stands like `state`, the attempt just made counted."""
+        return cls(
+            job_id=state.face.job_id,
+            seq=event.seq,
+            attempt=state.attempt,
+            event=encode(event),
+            final=event.event if event.final else None,
+            retry_at=retry_at,
+            doubtful=state.doubtful,
+            story=story,
+        )
 
 
 @dataclass(frozen=True, slots=True)
