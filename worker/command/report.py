@@ -3,7 +3,6 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from feedback.store import StoreAway
 from feedback.tracker import table
-from feedback.tracker.figures import Figures
+from feedback.tracker.figures import Figures, figures
 from feedback.tracker.wait import by_domain, together
 from worker import adapters
 from worker.command.console import complete
@@ -29,20 +28,26 @@ def run(settings: Settings, name: str | None, json: bool, html: Path | None) -> 
     if html is not None and not complete("report --html"):
         return 1
     try:
-        figures = asyncio.run(_figures(settings, name))
-        page = asyncio.run(_paper(settings, figures)) if html is not None and figures else ""
+        if html is not None:
+            page = asyncio.run(_paper(settings, name))
+            return _unheard(name) if page is None else _write(html, page)
+        found = asyncio.run(_figures(settings, name))
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
-    if name is not None and not figures:
-        print(f"nothing has been heard of delivery {name!r} yet; is the tracker running?", file=sys.stderr)
-    if html is not None:
-        return _write(html, page) if figures else 1
+    if not found:
+        _unheard(name)
     if json:
-        print(msgspec.json.encode(figures).decode())
+        print(msgspec.json.encode(found).decode())
     else:
-        Console().print(table.report(figures))
+        Console().print(table.report(found))
     return 0
+
+
+def _unheard(name: str | None) -> int:
+    which = "any delivery" if name is None else f"delivery {name!r}"
+    print(f"nothing has been heard of {which} yet; is the tracker running?", file=sys.stderr)
+    return 1
 
 
 def _write(file: Path, text: str) -> int:
@@ -59,23 +64,23 @@ async def _figures(settings: Settings, delivery: str | None) -> list[Figures]:
         return await tracker.report(delivery)
 
 
-async def _paper(settings: Settings, figures: Sequence[Figures]) -> str:
-    """The report as one file."""
+async def _paper(settings: Settings, name: str | None) -> str | None:
+    """The report as one file; None: there is nothing to report of."""
     from worker.console.paper import SHEETS, paper
 
     now = time.time()
     async with adapters.opened(adapters.records(settings)) as records:
-        went = {of.delivery_id: course(await records.beats(of.delivery_id), now) for of in figures}
-        rows = delivery.listed([delivery.row(of, went[of.delivery_id], now) for of in figures])
-        wanted = {row.delivery_id: row for row in rows[:SHEETS]}
-        by_name = {of.delivery_id: of for of in figures}
-        sheets = [await _sheet(records, by_name[name], went[name], now) for name in wanted]
-    return paper(rows, sheets, now)
+        found = [of for of in delivery.sums(await records.standings()) if name in (None, of.delivery_id)]
+        went = {of.delivery_id: course(await records.beats(of.delivery_id), now) for of in found}
+        rows = delivery.listed([delivery.row(of, went[of.delivery_id], now) for of in found])
+        sheets = [await _sheet(records, row.delivery_id, went[row.delivery_id], now) for row in rows[:SHEETS]]
+    return paper(rows, sheets, now) if rows else None
 
 
-async def _sheet(records: Records, of: Figures, went: Course, now: float) -> "Sheet":
+async def _sheet(records: Records, name: str, went: Course, now: float) -> "Sheet":
     from worker.console.paper import Sheet
 
-    cells, waits = await records.cells(of.delivery_id), await records.waits(of.delivery_id)
+    cells, waits = await records.cells(name), await records.waits(name)
+    [of] = figures(cells)
     page = delivery.page(delivery.Told(of, cells, went, None, 0.0, waits), now)
     return Sheet(page, together(by_domain(waits).values()))

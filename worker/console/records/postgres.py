@@ -103,7 +103,7 @@ class PostgresRecords:
         return [Beat(*row) for row in await self._read(_BEATS, storable(delivery_id))]
 
     async def waits(self, delivery_id: str) -> dict[Wait, int]:
-        rows = await self._read_long(tracker.WAITS, storable(delivery_id))
+        rows = await self._read(tracker.WAITS, storable(delivery_id))
         return {Wait(*row[:-1]): row[-1] for row in rows}
 
     async def reaches(self, delivery_id: str, since: float) -> list[Reach]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil, log10
 
 from worker.console.views.course import Bin
-from worker.console.views.wording import clock, count, milliseconds
+from worker.console.views.wording import clock, count, lasting, milliseconds
 
 WIDTH, HEIGHT = 1000, 240
 LINES = 4
@@ -88,7 +88,7 @@ def bars(bins: Sequence[Bin], step: int, now: float) -> Bars:
                 high += height
                 place = round(number * width + width * 0.08, 2), round(HEIGHT - high, 2)
                 made.append(Bar(kind, *place, round(width * 0.84, 2), round(height, 2), title))
-    return Bars(_field(bins, top, step, now), tuple(made), "messages an hour")
+    return Bars(_field(bins, top, step, now), tuple(made), f"messages an hour, in steps of {lasting(step)}")
 
 
 def spread(counts: Mapping[int, int]) -> Bars:
@@ -96,10 +96,8 @@ def spread(counts: Mapping[int, int]) -> Bars:
     doubled: Counter[int] = Counter()
     for ms, messages in counts.items():
         doubled[ms.bit_length()] += messages
-    if not doubled:
-        return Bars(Field((), "", ""), (), "no message sent")
-    first, last = min(doubled), max(doubled)
-    top = nice(max(doubled.values()))
+    first, last = min(doubled, default=0), max(doubled, default=0)
+    top = nice(max(doubled.values(), default=0))
     width = WIDTH / (last - first + 1)
     made = []
     for number in sorted(doubled):

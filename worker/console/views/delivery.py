@@ -179,7 +179,7 @@ def page(told: Told, now: float) -> DeliveryPage:
         reasons=_reasons(figures),
         domains=tuple(_domain(name, of, percentiles(waits.get(name, {}))) for name, of in domains[:DOMAINS]),
         more_domains=max(0, len(domains) - DOMAINS),
-        across=_across(cells, [name for name, _ in domains[: DOMAINS // 2]]),
+        across=_across(figures, [name for name, _ in domains[: DOMAINS // 2]]),
         sites=None if told.reaches is None else _sites(told, told.reaches, now),
     )
 
@@ -210,14 +210,10 @@ def _domain(name: str, of: DomainFigures, waits: Waits | None) -> DomainRow:
     )
 
 
-def _across(cells: Mapping[Cell, int], domains: Sequence[str]) -> Across:
-    counts: Counter[tuple[str, int]] = Counter()
-    for cell, messages in cells.items():
-        if cell.reason >= 0 and cell.standing in ("failed", "delayed"):
-            counts[cell.domain, cell.reason] += messages
-    reasons = sorted({reason for _, reason in counts})
-    rows = [(name, tuple(counts[name, reason] for reason in reasons)) for name in domains]
-    return Across(tuple(map(reason_name, reasons)), tuple((name, row) for name, row in rows if any(row)))
+def _across(figures: Figures, domains: Sequence[str]) -> Across:
+    reasons = tuple(reason for reason, of in figures.by_reason.items() if of.failed or of.in_flight)
+    rows = ((name, figures.across[name]) for name in domains if name in figures.across)
+    return Across(reasons, tuple((name, tuple(row.get(reason, 0) for reason in reasons)) for name, row in rows))
 
 
 def _sites(told: Told, reaches: Sequence[Reach], now: float) -> tuple[SiteRow, ...]:

@@ -58,6 +58,7 @@ class Story:
     delivery_id: str
     address: str
     standing: str
+    final: bool
     next: str
     hindrances: tuple[str, ...]
     in_doubt: bool
@@ -111,17 +112,20 @@ def said(event: Event) -> str | None:
 def story(heard: Heard, now: float) -> Story:
     event = _newest(heard)
     job, message = heard.job, heard.message
-    standing = "accepted" if event is None else event.event
+    holds = read_holds(job.holds if job else None)
+    held = _held(heard, holds)
+    moments = [*_past(heard, event), *map(_hold, holds), *_ahead(heard, event, held)]
     job_id, delivery_id, address = _names(heard)
     return Story(
         job_id=job_id,
         delivery_id=delivery_id,
         address=address,
-        standing=standing,
-        next=_next(standing, event, heard, now),
+        standing="accepted" if event is None else event.event,
+        final=event is not None and event.final,
+        next=_next(heard, event, held, now),
         hindrances=(),
         in_doubt=bool(message.in_doubt if message else job and job.doubtful),
-        moments=tuple(sorted(_moments(heard, event), key=lambda moment: (moment.at, moment.ahead))),
+        moments=tuple(sorted(moments, key=lambda moment: (moment.at, moment.ahead))),
         said=said(event) if event else None,
         conversation=_conversation(event) if event else (),
         meaning=_meaning(event) if event else (),
@@ -148,8 +152,8 @@ def _newest(heard: Heard) -> Event | None:
     return max(events, key=lambda event: event.seq, default=None)
 
 
-def _next(standing: str, event: Event | None, heard: Heard, now: float) -> str:
-    if standing in ("sent", "failed", "cancelled"):
+def _next(heard: Heard, event: Event | None, held: Hold | None, now: float) -> str:
+    if event is not None and event.final:
         return "Nothing: this is final."
     if heard.owner is not None:
         committed = bool(heard.job and heard.job.intent)
@@ -159,31 +163,35 @@ def _next(standing: str, event: Event | None, heard: Heard, now: float) -> str:
         due = posix(event.next_attempt_at)
         if due > now:
             return f"It waits for its next attempt, in {lasting(due - now)}."
-        if (held := _held(heard)) is None:
-            return "The next attempt is due now."
-        return f"The next attempt is due. {_holding(held, now)}"
-    if held := _held(heard):
+        return f"The next attempt is due. {_holding(held, now)}" if held else "The next attempt is due now."
+    if held is not None:
         return _holding(held, now)
     return "It waits in the queue for its contact date or its turn."
 
 
-def _moments(heard: Heard, event: Event | None) -> list[Moment]:
+def _past(heard: Heard, event: Event | None) -> list[Moment]:
+    """What happened, but for the holds."""
     moments = []
     accepted = heard.job.accepted_at if heard.job else heard.message.accepted_at if heard.message else None
     if accepted is not None:
         moments.append(Moment(accepted, "Taken from the queue"))
     attempts = read_attempts(heard.attempts)
+    told = {(one.event, one.attempt) for one in attempts}
     moments += map(_tried, attempts)
-    moments += map(_hold, read_holds(heard.job.holds if heard.job else None))
     for bounce in () if attempts else heard.bounces:
         if event is None or bounce.event_id != event.event_id:
             moments.append(Moment(bounce.at, f"{bounce.type} error", words(reason_name(bounce.reason)), "wait"))
-    if event is not None and event.event != "accepted":
-        if (event.event, event.attempt) not in [(one.event, one.attempt) for one in attempts]:
-            moments.append(_ending(event))
-        if event.next_attempt_at is not None and heard.owner is None:
-            moments.append(Moment(posix(event.next_attempt_at), "Next attempt", ahead=True))
-    if (held := _held(heard)) is not None:
+    if event is not None and event.event != "accepted" and (event.event, event.attempt) not in told:
+        moments.append(_ending(event))
+    return moments
+
+
+def _ahead(heard: Heard, event: Event | None, held: Hold | None) -> list[Moment]:
+    """What is to come, as far as it is known when."""
+    moments = []
+    if event is not None and event.next_attempt_at is not None and heard.owner is None:
+        moments.append(Moment(posix(event.next_attempt_at), "Next attempt", ahead=True))
+    if held is not None:
         moments.append(Moment(held.until, "Looked at again", "or earlier, when its site takes more", ahead=True))
     if heard.job is not None and heard.job.final is None:
         moments.append(
@@ -192,12 +200,12 @@ def _moments(heard: Heard, event: Event | None) -> list[Moment]:
     return moments
 
 
-def _held(heard: Heard) -> Hold | None:
+def _held(heard: Heard, holds: Sequence[Hold]) -> Hold | None:
     """The hold that a job is in, if it has not been tried since and nobody has it in hand."""
     job = heard.job
     if job is None or job.final is not None or heard.owner is not None:
         return None
-    last = next(reversed(read_holds(job.holds)), None)
+    last = holds[-1] if holds else None
     return last if last is not None and last.attempts >= job.attempt and last.since >= (job.retry_at or 0.0) else None
 
 

@@ -23,7 +23,8 @@ def count(number: float) -> str:
 
 
 def share(percent: float) -> str:
-    return f"{percent:.1f}{NARROW}%" if percent < 100 else f"100{NARROW}%"
+    """A share cut after one place: only all of them is 100 %."""
+    return f"{round(percent * 100) // 10 / 10:.1f}{NARROW}%" if percent < 100 else f"100{NARROW}%"
 
 
 def lasting(seconds: float) -> str:

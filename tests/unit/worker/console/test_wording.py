@@ -10,7 +10,7 @@ def test_counts(number: int, text: str) -> None:
     assert count(number) == text
 
 
-@pytest.mark.parametrize(("percent", "text"), [(0.0, "0.0\u202f%"), (99.99, "100.0\u202f%"), (100.0, "100\u202f%")])
+@pytest.mark.parametrize(("percent", "text"), [(0.0, "0.0\u202f%"), (99.99, "99.9\u202f%"), (100.0, "100\u202f%")])
 def test_shares(percent: float, text: str) -> None:
     assert share(percent) == text
 
