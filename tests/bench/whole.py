@@ -12,11 +12,13 @@ import platform
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 
-from tests.bench.contest import cost, exim, haraka, ours, postfix, table, where
+from tests.bench.contest import cost, exim, haraka, marks, ours, postfix, table, where
 from tests.bench.contest.contestant import Contestant
 from tests.bench.contest.load import DOMAINS, Load
 from tests.bench.contest.loopback import own_network
@@ -46,35 +48,48 @@ def main() -> None:
     subprocess.run([_ROOT / "tests" / "bench" / "contest" / "install", _TOOLS], check=True)
     alone = own_network()
     with place(_TOOLS, alone) as ground:
-        rows = _race(console, contestants, courses, options.rounds, ground)
+        rows, signature = _race(console, contestants, courses, options.rounds, ground)
         parts = where.measure(ground, courses[0]) if options.profile else None
     table.show(console, rows, options.rounds)
+    found = marks.marks(rows, signature)
+    marks.show(console, found, signature)
     if parts is not None:
         where.show(console, parts)
-    _write(rows, parts, alone)
+    _write(rows, found, signature, parts, alone)
 
 
 def _race(
     console: Console, contestants: Sequence[Contestant], courses: Sequence[Load], rounds: int, ground: Place
-) -> list[table.Row]:
+) -> tuple[list[table.Row], float]:
+    """The rows, and the microseconds that a bare signature took, measured before each round."""
     results: dict[str, list[list[Result | Failed]]] = {each.name: [] for each in contestants}
-    turns = [(number, each) for number in range(rounds) for each in contestants]
-    for done, (number, each) in enumerate(turns):
-        began = time.monotonic()
-        results[each.name].append(turn(each, ground, courses))
-        said = ", ".join(_brief(result) for result in results[each.name][-1])
-        took = time.monotonic() - began
-        console.print(f"[{done + 1}/{len(turns)}] round {number + 1}, {each.name}: {said} ({took:.0f} s)", markup=False)
-    return table.rows(contestants, courses, results)
+    signatures = []
+    for number in range(rounds):
+        signatures.append(where.bare_signature())
+        for each in contestants:
+            began = time.monotonic()
+            results[each.name].append(turn(each, ground, courses))
+            said = ", ".join(_brief(result) for result in results[each.name][-1])
+            took = time.monotonic() - began
+            console.print(f"round {number + 1} of {rounds}, {each.name}: {said} ({took:.0f} s)", markup=False)
+    return table.rows(contestants, courses, results), median(signatures)
 
 
 def _brief(result: Result | Failed) -> str:
     return f"{result.rate:.0f}/s" if isinstance(result, Result) else f"no figure: {result.why.strip()[-200:]}"
 
 
-def _write(rows: Sequence[table.Row], parts: where.Where | Failed | None, alone: bool) -> None:
+def _write(
+    rows: Sequence[table.Row],
+    found: Sequence[marks.Mark],
+    signature: float,
+    parts: where.Where | Failed | None,
+    alone: bool,
+) -> None:
     told = {
         "rows": [row.json() for row in rows],
+        "marks": [asdict(mark) for mark in found],
+        "bare_signature_us": round(signature, 1),
         "where": parts.json() if isinstance(parts, where.Where) else None,
         "machine": {"system": platform.platform(), "python": platform.python_version(), "cores": cost.cores()},
         "own_network": alone,

@@ -8,7 +8,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +58,15 @@ def machine() -> float:
         int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
     )
     return (user + nice + system + interrupts + soft + stolen) / _TICK
+
+
+def by_program(pids: list[int]) -> Mapping[str, float]:
+    """Processor seconds used so far by living processes, by the name of their program (proc(5), comm)."""
+    used: defaultdict[str, float] = defaultdict(float)
+    for pid in pids:
+        with suppress(OSError):
+            used[Path(f"/proc/{pid}/comm").read_text().strip()] += _used(pid)
+    return used
 
 
 def memory(pids: list[int]) -> float:
@@ -170,7 +180,7 @@ def _stat(pid: int | str) -> list[str]:
 
 
 def _used(pid: int) -> float:
-    return sum(map(int, _stat(pid)[11:15])) / _TICK
+    return sum(map(int, _stat(pid)[11:15])) / _TICK  # with those of its children that have ended
 
 
 def _share(pid: int) -> float:

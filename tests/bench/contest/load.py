@@ -51,4 +51,5 @@ def many(number: int) -> str:
 
 def address(number: int, own_network: bool) -> str:
     """Where that domain's mail goes: each to an address of its own, so that it is a destination of its own to all."""
-    return f"127.0.1.{number + 1}" if own_network else "127.0.0.1"
+    above, low = divmod(number, 250)
+    return f"127.0.{1 + above}.{low + 1}" if own_network else "127.0.0.1"

@@ -25,6 +25,11 @@ EMBEDDED = "SQLite, WAL, with fsync"
 
 _ROOT = Path(__file__).parents[3]
 _EVENT_SECONDS = 20
+"""As long as no event comes, no more is waited for."""
+
+World = Callable[[Ground], str]
+"""Settings that tell the worker where each domain's mail goes."""
+
 _SETTINGS = """\
 [broker]
 url = "{broker}"
@@ -32,6 +37,7 @@ url = "{broker}"
 url = "{store}"
 [smtp]
 helo = "relay.riverside.example"
+port = {sink}
 [traffic]
 rules = ["traffic.toml"]
 [[dkim]]
@@ -77,11 +83,10 @@ class Working:
         finals: Counter[str] = Counter()
         await stream.open()
         try:
-            async with asyncio.timeout(_EVENT_SECONDS):
-                while finals.total() < count:
-                    messages = await stream.take(100)
-                    finals.update(event.event for each in messages for event in decode(each.body) if event.final)
-                    await stream.done(messages)
+            while finals.total() < count:
+                messages = await asyncio.wait_for(stream.take(100), _EVENT_SECONDS)
+                finals.update(event.event for each in messages for event in decode(each.body) if event.final)
+                await stream.done(messages)
         except TimeoutError:
             pass
         await stream.close()
@@ -109,7 +114,15 @@ class Publishing:
         return self._process.poll()
 
 
-def processes(number: int) -> Callable[[Ground], AbstractContextManager[Working]]:
+def routes(ground: Ground) -> str:
+    """One configured for each domain of the race."""
+    text = _ROUTE.format(domain=single(), host="127.0.0.1", port=ground.sink)
+    for number in range(DOMAINS):
+        text += _ROUTE.format(domain=many(number), host=address(number, ground.own_network), port=ground.sink)
+    return text
+
+
+def processes(number: int, world: World = routes) -> Callable[[Ground], AbstractContextManager[Working]]:
     """Over RabbitMQ and PostgreSQL, with so many worker processes."""
 
     @contextmanager
@@ -120,18 +133,20 @@ def processes(number: int) -> Callable[[Ground], AbstractContextManager[Working]
                 settings = {"shared_buffers": "256MB"}
                 store = stack.enter_context(PostgresServer(durable=True, settings=settings))
             options = ["--processes", str(number)]
-            yield stack.enter_context(_working(ground, broker.url, store.url, options))
+            config = configure(ground, broker.url, store.url, world(ground))
+            yield stack.enter_context(_working(ground, config, options))
 
     return start
 
 
 def embedded(ground: Ground) -> AbstractContextManager[Working]:
-    return _working(ground, f"sqlite:///{ground.folder}/queue.db", f"sqlite:///{ground.folder}/log.db", [])
+    folder = ground.folder
+    config = configure(ground, f"sqlite:///{folder}/queue.db", f"sqlite:///{folder}/log.db", routes(ground))
+    return _working(ground, config, [])
 
 
 @contextmanager
-def _working(ground: Ground, broker: str, store: str, options: list[str]) -> Iterator[Working]:
-    config = configure(ground, broker, store)
+def _working(ground: Ground, config: Path, options: list[str]) -> Iterator[Working]:
     command = [sys.executable, *(ground.worker or WORKER), *options, "--config", str(config)]
     with Daemon(command, ground.own, ground.folder / "log", cwd=_ROOT) as daemon:
         wanted = int(options[1]) if options else 1
@@ -139,12 +154,9 @@ def _working(ground: Ground, broker: str, store: str, options: list[str]) -> Ite
         yield Working(ground, config, daemon)
 
 
-def configure(ground: Ground, broker: str, store: str) -> Path:
+def configure(ground: Ground, broker: str, store: str, world: str) -> Path:
     """The configuration file."""
-    text = _SETTINGS.format(broker=broker, store=store, domain=SIGNER, selector=SELECTOR)
-    for domain, number in [(single(), None), *((many(number), number) for number in range(DOMAINS))]:
-        host = "127.0.0.1" if number is None else address(number, ground.own_network)
-        text += _ROUTE.format(domain=domain, host=host, port=ground.sink)
+    text = _SETTINGS.format(broker=broker, store=store, domain=SIGNER, selector=SELECTOR, sink=ground.sink) + world
     shutil.copy(ground.key, ground.folder / "key.pem")
     (ground.folder / "traffic.toml").write_text(_RULE)
     config = ground.folder / "campaign-mta.toml"

@@ -150,7 +150,7 @@ def _opendkim(ground: Ground) -> Iterator[Path]:
 
 _RSPAMD = """\
 options {{
-  filters = "dkim"; tempdir = "{folder}"; pidfile = "{folder}/rspamd.pid";
+  filters = "dkim"; disable_hyperscan = true; tempdir = "{folder}"; pidfile = "{folder}/rspamd.pid";
   local_addrs = ["127.0.0.0/8"]; dns {{ nameserver = ["127.0.0.1:9"]; }}
 }}
 logging {{ type = "file"; filename = "{folder}/rspamd.log"; level = "warning"; }}

@@ -66,12 +66,12 @@ class Place:
 
 
 @contextmanager
-def place(tools: Path, own_network: bool) -> Iterator[Place]:
-    """A folder for the whole race, with the key that all sign with."""
+def place(tools: Path, own_network: bool, bits: int = 2048) -> Iterator[Place]:
+    """A folder for the whole race, with the RSA key that all sign with."""
     folder = Path(tempfile.mkdtemp(prefix="campaign-mta-bench-"))
     folder.chmod(0o755)
     made = Place(folder, tools, own_network)
-    keys.write(made.key, keys.pem(keys.rsa()), mode=0o644)  # each contestant reads it as a user of its own
+    keys.write(made.key, keys.pem(keys.rsa(bits)), mode=0o644)  # each contestant reads it as a user of its own
     try:
         yield made
     finally:

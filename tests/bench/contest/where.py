@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests import keys
-from tests.bench.contest import ours, race
+from tests.bench.contest import cost, ours, race
 from tests.bench.contest.contestant import Contestant, Ground, NotHere, until
 from tests.bench.contest.load import Load
-from tests.bench.contest.race import Failed, Place
+from tests.bench.contest.race import Failed, Place, Result
 from tests.bench.contest.sink import sink
 
 _FUNCTIONS = 25
+_PROGRAMS = {"beam.smp": "broker (RabbitMQ)", "postgres": "store (PostgreSQL)"}
 _SAMPLED = Contestant("sampled", True, ours.DURABLE, ours.processes(1))
 
 Tally = Mapping[str, float]
@@ -34,8 +35,8 @@ Tally = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Microseconds of processor time for each message. `whole` is the kernel's count; `threads` are those beside the event
-    loop's, whose time is in `parts` and, finer, in `functions`."""
+    """Microseconds of processor time for each message. `whole` is the kernel's count of the worker; `threads` are those beside
+    the event loop's, whose time is in `parts` and, finer, in `functions`; `beside` are broker, store, publisher, receiver."""
 
     load: Load
     rate: float
@@ -43,6 +44,7 @@ class Where:
     parts: Tally
     threads: Tally
     functions: Tally
+    beside: Tally
     bare_signature: float
 
     def json(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def measure(place: Place, load: Load) -> Where | Failed:
                     after = _told(looked)
         except (NotHere, OSError) as fault:
             return Failed(str(fault))
-    return result if isinstance(result, Failed) else _where(load, result.rate, result.cpu_ms, before, after)
+    return result if isinstance(result, Failed) else _where(load, result, before, after)
 
 
 def _sampled(folder: Path) -> tuple[str, ...]:
@@ -79,16 +81,19 @@ def _told(ground: Ground) -> dict[str, Any]:
     until(file.exists, "the sampler")
     told: dict[str, Any] = json.loads(file.read_text())
     file.unlink()
-    return told
+    return told | {"backing": cost.by_program(ground.backing.pids())}
 
 
-def _where(load: Load, rate: float, whole_ms: float, before: Mapping[str, Any], after: Mapping[str, Any]) -> Where:
+def _where(load: Load, result: Result, before: Mapping[str, Any], after: Mapping[str, Any]) -> Where:
     def each(kind: str) -> Tally:
         spent = {name: after[kind][name] - before[kind].get(name, 0.0) for name in after[kind]}
         return {name: spent[name] * 1e6 / load.count for name in sorted(spent, key=spent.__getitem__, reverse=True)}
 
     functions = dict(list(each("functions").items())[:_FUNCTIONS])
-    return Where(load, rate, whole_ms * 1000, each("parts"), each("threads"), functions, bare_signature())
+    programs = {_PROGRAMS[name]: spent for name, spent in each("backing").items() if name in _PROGRAMS}
+    beside = programs | {"publisher": result.feeding_ms * 1000, "receiver": result.sink_ms * 1000}
+    whole = result.cpu_ms * 1000
+    return Where(load, result.rate, whole, each("parts"), each("threads"), functions, beside, bare_signature())
 
 
 def bare_signature() -> float:
@@ -113,7 +118,9 @@ def show(console: Console, where: Where | Failed) -> None:
     for name, spent in [*threads.items(), *where.parts.items(), ("not sampled", where.whole - known)]:
         table.add_row(name, f"{spent:.0f}", f"{spent / where.whole:.0%}", f"{spent / where.bare_signature:.2f}")
     table.add_section()
-    table.add_row("all", f"{where.whole:.0f}", "100%", f"{where.whole / where.bare_signature:.2f}")
+    table.add_row("the worker", f"{where.whole:.0f}", "100%", f"{where.whole / where.bare_signature:.2f}")
+    for name, spent in where.beside.items():
+        table.add_row(name, f"{spent:.0f}", "", f"{spent / where.bare_signature:.2f}")
     table.add_row("a bare RSA-2048 signature", f"{where.bare_signature:.0f}", "", "1.00")
     console.print(table)
     console.print("The dearest functions in the event loop, with what they call outside all parts:")

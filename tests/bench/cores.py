@@ -1,0 +1,148 @@
+"""Two worker processes against one: `python -m tests.bench.cores [--count N] [--rounds N] [--bits N,N]`.
+
+Broker, store, publisher and receiver need processor time too, and a second worker process that shares two cores with them
+cannot show what it is worth. So the whole of it is held to as many cores as there are worker processes: one process and all
+that it needs on one core, then two on two. Signing outweighs everything else when the key has 4096 bits. Beside it one process
+that has both cores: its signing threads use the second one. Prints a table and writes build/bench-cores.json.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.contest import ours, race
+from tests.bench.contest.contestant import Contestant
+from tests.bench.contest.load import Load
+from tests.bench.contest.loopback import own_network
+from tests.bench.contest.race import Failed, Place, Result
+
+_ROOT = Path(__file__).parents[2]
+_WARM_UP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """So many worker processes, on so many cores with all that they need."""
+
+    processes: int
+    cores: int
+
+    def __str__(self) -> str:
+        return f"{self.processes} process{'es' * (self.processes > 1)}, {self.cores} core{'s' * (self.cores > 1)}"
+
+
+SETTINGS = (Setting(1, 1), Setting(2, 2), Setting(1, 2))
+
+
+def turn(setting: Setting, place: Place, load: Load) -> Result | Failed:
+    """A run that counts, after one that warms up."""
+    worker = Contestant(str(setting), True, ours.DURABLE, ours.processes(setting.processes))
+    with _held_to(setting.cores):
+        warm = Load(_WARM_UP, load.size, load.domains)
+        return race.turn(worker, place, [warm, load])[1]
+
+
+@contextmanager
+def _held_to(number: int) -> Iterator[None]:
+    """What is started within stays on the first so many cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:number])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def main() -> int:
+    options = _options()
+    console = Console(width=130)
+    if len(os.sched_getaffinity(0)) < max(setting.cores for setting in SETTINGS):
+        console.print("this needs two cores")
+        return 2
+    alone = own_network()
+    told = []
+    for bits in options.bits:
+        results: dict[Setting, list[Result | Failed]] = {setting: [] for setting in SETTINGS}
+        with race.place(_ROOT / "build" / "bench-tools", alone, bits) as ground:
+            for _ in range(options.rounds):
+                for setting in SETTINGS:
+                    results[setting].append(turn(setting, ground, Load(options.count, 10_000, 1)))
+        told += show(console, bits, results)
+    (_ROOT / "build" / "bench-cores.json").write_text(json.dumps(told, indent=1) + "\n")
+    return 0
+
+
+def show(console: Console, bits: int, results: dict[Setting, list[Result | Failed]]) -> list[dict[str, object]]:
+    """The rows, as they go into the file."""
+    table = Table(title=f"RSA-{bits}, mails of 10 kB, medians", box=box.SIMPLE, title_justify="left")
+    for name in (
+        "",
+        "mails/s",
+        "lowest-highest",
+        "to one",
+        "CPU ms",
+        "with broker, store",
+        "publishing, sink",
+        "others",
+    ):
+        table.add_column(name, justify="left" if not name else "right")
+    rows = []
+    for setting in SETTINGS:
+        good = [result for result in results[setting] if isinstance(result, Result)]
+        if not good:
+            table.add_row(str(setting), *(result.why for result in results[setting] if isinstance(result, Failed)))
+            continue
+        row = _row(bits, setting, good)
+        first = rows[0] if rows else row
+        rows.append(row | {"to_one": round(row["rate"] / first["rate"], 3)})
+        table.add_row(
+            str(setting),
+            f"{row['rate']:,.0f}",
+            f"{row['lowest']:,.0f}-{row['highest']:,.0f}",
+            f"{rows[-1]['to_one']:.2f}",
+            *(f"{row[name]:.2f}" for name in ("cpu_ms", "cpu_ms_all", "outside_ms")),
+            f"{row['others']:.0%}",
+        )
+    console.print(table)
+    return rows
+
+
+def _row(bits: int, setting: Setting, good: Sequence[Result]) -> dict[str, float]:
+    rates = [result.rate for result in good]
+    return {
+        "bits": bits,
+        "processes": setting.processes,
+        "cores": setting.cores,
+        "rate": median(rates),
+        "lowest": min(rates),
+        "highest": max(rates),
+        "cpu_ms": median(result.cpu_ms for result in good),
+        "cpu_ms_all": median(result.cpu_ms + result.backing_ms for result in good),
+        "outside_ms": median(result.feeding_ms + result.sink_ms for result in good),
+        "others": median(result.others for result in good),
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cores", description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=4000, help="mails in a run (default 4000)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each setting (default 3)")
+    parser.add_argument("--bits", type=_numbers, default=[4096, 2048], metavar="N,N", help="of the RSA key")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
