@@ -110,7 +110,8 @@ def show(console: Console, where: Where | Failed) -> None:
         console.print(f"Where the time goes: no figure: {where.why}", markup=False)
         return
     title = f"Where one worker process's time goes ({where.rate:,.0f} mails/s, sampled; microseconds of CPU per mail)"
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    console.print(title, highlight=False)  # as a title of the table it would be broken into its width
+    table = Table(box=box.SIMPLE)
     for name in ("part", "us", "share", "in bare signatures"):
         table.add_column(name, justify="left" if name == "part" else "right")
     known = sum(where.parts.values()) + sum(where.threads.values())
