@@ -32,7 +32,7 @@ from worker.orders.postgres import PostgresOrders
 from worker.orders.sqlite import SqliteOrders
 from worker.policies.postgres import PostgresPolicies
 from worker.policies.sqlite import SqlitePolicies
-from worker.queue import JobPublisher, JobQueue
+from worker.queue import JobPublisher, JobQueue, Watch
 from worker.queue.rabbit import Prefetch, RabbitFeedback, RabbitPublisher, RabbitQueue
 from worker.queue.sqlite import SqliteFeedback, SqlitePublisher, SqliteQueue
 from worker.ramps import RampBook
@@ -66,13 +66,13 @@ async def opened(adapter: A) -> AsyncIterator[A]:
         await adapter.close()
 
 
-def job_queue(settings: Settings) -> JobQueue:
+def job_queue(settings: Settings, watch: Watch) -> JobQueue:
     url, prefix, worker = settings.broker.url.get_secret_value(), settings.broker.prefix, settings.worker
     if path := _file(url):
         return SqliteQueue(path, prefix)
     # A little more than the worker holds at once, so that it never waits for the broker's next word.
     prefetch = Prefetch(bulk=worker.in_flight + 100, transactional=worker.transactional_in_flight + 100)
-    return RabbitQueue(url, prefix, prefetch=prefetch)
+    return RabbitQueue(url, prefix, prefetch=prefetch, watch=watch)
 
 
 def job_publisher(settings: Settings) -> JobPublisher:

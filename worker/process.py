@@ -115,8 +115,8 @@ class Plant:
 def build(settings: Settings) -> Plant:
     """Put a worker together; nothing is opened yet."""
     name = adapters.worker_name(settings)
-    log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings)
     outage, writer, rng = Outage(adapters.places(settings)), Writer(name, canonical), random.Random()
+    log, queue = adapters.delivery_log(settings, name), adapters.job_queue(settings, outage)
     grouping = Grouping(batch=settings.feedback.batch, linger=settings.feedback.linger_ms / 1000)
     traces = tracing(settings, name)
     telling = Telling(settings.worker.sample, traces)

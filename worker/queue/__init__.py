@@ -5,7 +5,7 @@ A *ticket* is one queued copy of a send job. It is either finished (`done`), cop
 (`reject`), or left unfinished, in which case it comes back when the queue is closed or its connection lost.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,6 +87,16 @@ class JobPublisher(Protocol):
 
     async def publish(self, jobs: Sequence[Job]) -> None:
         """Publish a batch of jobs; returns when all are confirmed."""
+
+
+class Watch(Protocol):
+    """Who wants to hear of connections, whether anybody uses them at the moment or not."""
+
+    def lost(self, who: Hashable, fault: "QueueAway") -> None:
+        """A connection is lost, and is opened again as soon as that can be done."""
+
+    def found(self, who: Hashable) -> None:
+        """It is open again, or not wanted any more."""
 
 
 class QueueAway(Exception):

@@ -24,10 +24,10 @@ hosts = ["127.0.0.1:1"]
 
 
 @asynccontextmanager
-async def working(folder: Path) -> AsyncIterator[tuple[Plant, int]]:
+async def working(folder: Path, given: str = SETTINGS) -> AsyncIterator[tuple[Plant, int]]:
     """A worker at work, and the port of its metrics."""
     file = folder / "mta.toml"
-    file.write_text(SETTINGS)
+    file.write_text(given)
     settings = load(file)
     plant, stop = build(settings), asyncio.Event()
     with capture_logs() as told:

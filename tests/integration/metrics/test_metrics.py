@@ -1,12 +1,16 @@
 """A worker's metrics as a scraper gets them, and what is built on them."""
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
-from tests.integration.metrics.exported import get, working
+from tests.faults.proxy import Proxy, through
+from tests.integration.metrics.exported import SETTINGS, get, working
 from tests.services.prometheus import promtool
 from worker.queue import Job
 from worker.queue.sqlite import SqlitePublisher
@@ -70,3 +74,32 @@ async def test_a_worker_whose_address_is_taken_works_on(tmp_path: Path) -> None:
         assert not done
         second.cancel()
         assert await get(port, "/healthz") == (200, "alive\n")
+
+
+async def readiness(port: int, status: int, said: str) -> None:
+    """Wait until the worker is ready, or not, and says so."""
+    async with asyncio.timeout(30):
+        while True:
+            found, body = await get(port, "/readyz")
+            if found == status and said in body:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("what", ["broker", "store"])
+async def test_a_worker_with_nothing_to_do_is_not_ready_while_it_misses_broker_or_store(
+    tmp_path: Path, amqp_url: str, database_url: str, what: str
+) -> None:
+    real = {"broker": amqp_url, "store": database_url}
+    target = urlsplit(real[what]).port or 0
+    with ExitStack() as ways:
+        way = ways.enter_context(Proxy(target))
+        urls = real | {what: through(real[what], way.port)}
+        given = SETTINGS.replace("sqlite:///queue.db", urls["broker"]).replace("sqlite:///store.db", urls["store"])
+        async with working(tmp_path, given.replace("[broker]", f'[broker]\nprefix = "idle-{what}"')) as (_, port):
+            assert await get(port, "/readyz") == (200, "ready\n")
+            await asyncio.to_thread(ways.close)
+            await readiness(port, 503, f"outage: the {what} has been away since 2")
+            assert (await numbers(port))["campaign_mta_outage[]"] == 1
+            ways.enter_context(Proxy(target, port=way.port))
+            await readiness(port, 200, "ready")

@@ -14,7 +14,7 @@ from aiormq.exceptions import AMQPError
 from pamqp.common import FieldTable
 from yarl import URL
 
-from worker.queue import QueueAway
+from worker.queue import QueueAway, Watch
 
 T = TypeVar("T")
 
@@ -94,11 +94,12 @@ class Wire:
 
 
 class Link(Generic[T]):
-    """A kept connection and what is furnished on it, anew each time it is opened."""
+    """A kept connection and what is furnished on it, anew each time it is opened; `watch` hears of its loss and return."""
 
-    def __init__(self, url: str, furnish: Callable[[Wire], Awaitable[T]]) -> None:
+    def __init__(self, url: str, furnish: Callable[[Wire], Awaitable[T]], watch: Watch | None = None) -> None:
         self._url = URL(url) if URL(url).query.get("heartbeat") else URL(url).update_query(heartbeat=_HEARTBEAT)
         self._furnish = furnish
+        self._watch = watch
         self._now: tuple[Wire, T] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -131,6 +132,8 @@ class Link(Generic[T]):
         if self._now is not None:
             await self._now[0].close()
             self._now = None
+        if self._watch:
+            self._watch.found(self)
 
     async def _keep(self) -> None:
         pauses = iter(_PAUSES)
@@ -138,6 +141,8 @@ class Link(Generic[T]):
             if self._now is not None:
                 await self._now[0].lost.wait()
                 _log.warning("broker_lost")
+                if self._watch:
+                    self._watch.lost(self, QueueAway("the connection to RabbitMQ was lost"))
                 wire, self._now = self._now[0], None
                 await wire.close()
                 pauses = iter(_PAUSES)
@@ -145,6 +150,8 @@ class Link(Generic[T]):
             try:
                 self._now = await self._connect()
                 _log.info("broker_back")
+                if self._watch:
+                    self._watch.found(self)
             except QueueAway as fault:
                 _log.info("broker_away", fault=str(fault))
 

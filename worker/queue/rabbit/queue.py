@@ -8,7 +8,7 @@ from aiormq import spec
 from pamqp.common import FieldTable
 
 from mta.lane import Lane
-from worker.queue import QueueAway, Ticket
+from worker.queue import QueueAway, Ticket, Watch
 from worker.queue.rabbit.intake import Intake
 from worker.queue.rabbit.ladder import LONGEST, rungs
 from worker.queue.rabbit.link import Link, Wire
@@ -47,11 +47,17 @@ class RabbitQueue:
     """`JobQueue` on RabbitMQ.
 
     Takes and publishes over two connections, because a broker short of memory stops reading from those that publish.
-    `timeout` (seconds) is how long a publish may wait for its confirmation.
+    `timeout` (seconds) is how long a publish may wait for its confirmation. `watch` hears when a connection is lost, and back.
     """
 
     def __init__(
-        self, url: str, prefix: str = "mta", *, prefetch: Prefetch = Prefetch(), timeout: float = 30.0
+        self,
+        url: str,
+        prefix: str = "mta",
+        *,
+        prefetch: Prefetch = Prefetch(),
+        timeout: float = 30.0,
+        watch: Watch | None = None,
     ) -> None:
         self._names = Names(prefix)
         self._timeout = timeout
@@ -59,8 +65,8 @@ class RabbitQueue:
         self._bulk = Intake(self._names.bulk, prefetch.bulk, self._wanted, bell=bell)
         self._sites = Sites(self._names, self._bulk, self._wanted, bell)
         self._transactional = Intake(self._names.transactional, prefetch.transactional, self._wanted)
-        self._in = Link(url, self._attach)
-        self._out = Link(url, self._outlet)
+        self._in = Link(url, self._attach, watch)
+        self._out = Link(url, self._outlet, watch)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

@@ -42,7 +42,7 @@ def test_a_worker_is_ready_while_it_takes_jobs_and_alive_always(stage: Stage, st
 
 
 async def test_a_worker_is_not_ready_during_an_outage_and_says_what_is_away() -> None:
-    outage = Outage()
+    outage = Outage(clock=lambda: 0.0)
     at, seen = listener(Health(outage, Stage.WORKING)), []
 
     async def call() -> None:
@@ -52,7 +52,8 @@ async def test_a_worker_is_not_ready_during_an_outage_and_says_what_is_away() ->
         seen.append(ask("GET /readyz", at=at))
 
     await outage.outlast(call)
-    assert [(status, body) for status, _, body in seen] == [(200, "ready\n"), (503, "outage: RabbitMQ is away\n")]
+    said = "outage: the broker has been away since 1970-01-01T00:00:00.000Z: RabbitMQ is away\n"
+    assert [(status, body) for status, _, body in seen] == [(200, "ready\n"), (503, said)]
     assert ask("GET /readyz", at=at)[0] == 200
     assert outage.begun == 1
 
