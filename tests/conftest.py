@@ -2,8 +2,6 @@
 
 import pytest
 
-from worker.settings import load
-
 pytest_plugins = [
     "tests.services.places",
     "tests.services.postfix",
@@ -15,4 +13,4 @@ pytest_plugins = [
 @pytest.fixture
 def logs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command configures the logs of its process; this process has other tests to run."""
-    monkeypatch.setattr("worker.command.settled", load)
+    monkeypatch.setattr("worker.logging.configure", lambda *_, **__: None)

@@ -67,34 +67,6 @@ Behaviour = Callable[[Ask], Answer]
 ACCEPT = Answer(reply=Reply(250, "2.0.0 Ok"))
 GREYLIST_S = 60.0
 
-HELP = """\
-What the sink answers is written in the recipient's local part, after a plus sign. Any other recipient is accepted.
-
-  user+CODE                 CODE (4yz or 5yz) at RCPT, always: user+450, user+550; 421 also closes the connection
-  user+CODE-X.Y.Z           the same with this enhanced status code: user+550-5.7.1, user+421-4.7.28
-  user+dot-CODE[-X.Y.Z]     the same after the final dot; nothing is stored
-  user+greylist[-Ns]        451 4.7.1 at RCPT until N seconds (60) have passed since the first attempt
-  user+slow-Ns              the reply to RCPT comes after N seconds
-  user+dot-slow-Ns          the reply to the final dot comes after N seconds; the message is stored before
-  user+drop                 the connection is closed instead of a reply to RCPT
-  user+drop-dot             the connection is closed after the final dot; nothing is stored
-  user+drop-taken           the message is stored, then the connection is closed without a reply
-
-CODE, dot-CODE and the drops may end in -once, -twice or -Ntimes: so often for each sender and recipient, then accepted
-(user+421-twice, user+451-4.3.2-5times, user+drop-taken-once). Several go together: user+greylist-10s+slow-2s.
-"""
-
-POLICY_HELP = """\
-With --policy FILE the sink behaves like the site tables of a scenario for `campaign-mta simulate`, in real time:
-max_connections, max_rate, max_per_connection, greylist, bad_recipients, transient, down, block, change and latency. The
-limits hold for each client address by itself; the times of `down` and `change` count from the sink's start.
-
-Each site has a port of its own, in the file's order after the common one (any free ones with --port 0); --json names them:
-{"host", "port", "sites": {NAME: PORT}}. At the common port a recipient belongs to the site that its domain names: NAME
-itself, *.NAME or NAME.*, the longest name first, else to the first site. At the end the sites' own counts are printed;
---audit FILE gets a JSON line for each event.
-"""
-
 # What sites say: code and enhanced status code to text; the first line of a code is what the code alone gets.
 _TEXTS = """\
 421 4.3.2 Service shutting down or overloaded, closing transmission channel, try again later
@@ -141,7 +113,7 @@ _SLOW = re.compile(rf"(?P<dot>dot-)?slow-{_SECONDS}")
 
 
 def by_recipient(ask: Ask) -> Answer:
-    """The answer that the recipient's local part asks for: see `HELP`."""
+    """The answer that the recipient's local part asks for: see `campaign-mta sink --help`."""
     if "+" not in ask.rcpt:
         return ACCEPT
     asked = [answer for answer in _asked_for(ask) if answer is not ACCEPT]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.sink.behaviour import ACCEPT, HELP, Answer, Ask, Moment, by_recipient, wording
+from worker.command.verbs.sink import BEHAVIOUR
+from worker.sink.behaviour import ACCEPT, Answer, Ask, Moment, by_recipient, wording
 
 
 def ask(local: str, moment: Moment = Moment.RCPT, *, refusals: int = 0, since: float = 0.0, now: float = 0.0) -> Answer:
@@ -101,7 +102,7 @@ def test_wording_gives_an_enhanced_code_of_the_wrong_class_as_it_was_asked_for()
 
 def test_every_example_in_the_help_does_something() -> None:
     examples = [
-        word.strip("(),.:;") for word in HELP.split() if word.startswith(("user+", "(user+")) and "-X" not in word
+        word.strip("(),.:;") for word in BEHAVIOUR.split() if word.startswith(("user+", "(user+")) and "-X" not in word
     ]
     asked = [word.replace("CODE", "450").replace("[", "").replace("]", "").replace("Ns", "5s") for word in examples]
     assert len(asked) >= 12

@@ -1,0 +1,29 @@
+"""Why a job is where it is; which rule and limits apply to a domain."""
+
+from typing import Annotated
+
+import typer
+
+from worker.command.verbs.options import Config, Json, settled
+
+app = typer.Typer(help="Why a job is where it is; which rule and limits apply to a domain.", no_args_is_help=True)
+
+
+@app.command("job")
+def explain_job(
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")], config: Config = None, json: Json = False
+) -> None:
+    """The story of one message so far, and what happens next."""
+    from worker.command.explain import job
+
+    raise typer.Exit(job(settled(config), job_id, json))
+
+
+@app.command("domain")
+def explain_domain(
+    name: Annotated[str, typer.Argument(metavar="DOMAIN")], config: Config = None, json: Json = False
+) -> None:
+    """The site behind a domain, its rule and its limits."""
+    from worker.command.explain import domain
+
+    raise typer.Exit(domain(settled(config), name, json))
