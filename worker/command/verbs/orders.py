@@ -37,8 +37,9 @@ def suspend(
     A site that nobody has seen yet can be suspended in advance. The newest order on a target and pool holds.
     """
     from worker.command import orders
+    from worker.command.wish import Wish
 
-    raise typer.Exit(orders.suspend(settled(config), orders.Wish(target=target, pool=pool, lasts=lasts, why=why), json))
+    raise typer.Exit(orders.suspend(settled(config), Wish(target=target, pool=pool, lasts=lasts, why=why), json))
 
 
 @app.command()
@@ -49,8 +50,9 @@ def resume(target: Target, pool: OnePool = None, why: Why = "", config: Config =
     Exit code 1: nothing is suspended under this name.
     """
     from worker.command import orders
+    from worker.command.wish import Wish
 
-    raise typer.Exit(orders.resume(settled(config), orders.Wish(target=target, pool=pool, why=why), json))
+    raise typer.Exit(orders.resume(settled(config), Wish(target=target, pool=pool, why=why), json))
 
 
 @app.command()
@@ -77,8 +79,9 @@ def override(
     A domain stands for the site that serves it.
     """
     from worker.command import orders
+    from worker.command.wish import Wish
 
-    wish = orders.Wish(
+    wish = Wish(
         target=target,
         pool=pool,
         lasts=lasts,
