@@ -37,10 +37,15 @@ class Ramp:
     def warm(self) -> bool:
         return self.day > STEPS[-1][0]
 
+    @property
+    def quota(self) -> int:
+        """Messages it may send on this day in all."""
+        return max(1, round(self.volume * self.share))
+
     def allowance(self, date: int) -> int:
         """Messages it may still send on this date."""
         ramp = self.on(date)
-        return max(0, max(1, round(ramp.volume * ramp.share)) - ramp.sent)
+        return max(0, ramp.quota - ramp.sent)
 
     def on(self, date: int) -> "Ramp":
         """The ramp as it stands on a date: a new day moves it on if the last one was a real one."""

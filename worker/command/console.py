@@ -1,23 +1,22 @@
 """`campaign-mta console`: the web console, until SIGTERM."""
 
-import asyncio
 import getpass
 import importlib.util
 import random
 import signal
 import sys
 import time
+from functools import partial
 
 import msgspec
 import structlog
 import uvloop
 
 from feedback.qualifier.unknown import Key, Unknown
-from mta.envelope import Domain, a_form
-from mta.routing.route import Host, Route
+from mta.routing.route import Host
 from mta.routing.routes import parse_host
-from mta.traffic.rule import Rule
 from worker import adapters, outside
+from worker.command.site import ceilings, site_behind
 from worker.command.unknown import settled
 from worker.console.desk import Desk, Seams
 from worker.settings import BadSettings, Settings
@@ -27,9 +26,6 @@ _log = structlog.get_logger("worker.console")
 EXTRA = ("fastapi", "uvicorn", "jinja2", "itsdangerous", "python_multipart")
 SHORTEST = 10
 """Characters of a password."""
-
-PATIENCE = 2.0
-"""Seconds for a look-up in DNS, which is but for a sentence."""
 
 NOBODY = (
     "console: nobody could sign in. Make a password's hash with `campaign-mta console --hash` and put what it prints into "
@@ -120,37 +116,18 @@ async def _serve(settings: Settings, host: Host, seams: Seams) -> int:
 
 
 def _seams(settings: Settings) -> Seams:
-    qualifier, rules = outside.qualifier(settings), outside.rules(settings)
+    qualifier = outside.qualifier(settings)
     routing = outside.routing(settings, random.Random())
-    named = {entry.site: entry for entry in settings.route if entry.site}
 
     def known(key: Key, kind: Unknown) -> bool:
         return settled(qualifier, key, kind)
-
-    def ceiling(site: str) -> Rule:
-        """A site that has no route is named like its hosts."""
-        entry = named.get(site)
-        texts = entry.hosts if entry else [f"mx.{site}"]
-        hosts = tuple(host for text in texts if isinstance(host := parse_host(text), Host))
-        return rules.match(Route(site=site, domain=site, hosts=hosts, static=entry is not None))
-
-    async def site_of(domain: str) -> str | None:
-        name = a_form(domain)
-        if not isinstance(name, Domain):
-            return None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                route = await routing.route(name.name)
-        except TimeoutError:
-            return None
-        return route.site if isinstance(route, Route) else None
 
     return Seams(
         records=adapters.records(settings),
         replies=adapters.unknown_replies(settings),
         book=adapters.order_book(settings),
-        ceiling=ceiling,
+        ceiling=ceilings(settings),
         settled=known,
         pools=tuple(outside.pools(settings)),
-        site_of=site_of,
+        site_of=partial(site_behind, routing),
     )

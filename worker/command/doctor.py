@@ -17,16 +17,26 @@ from feedback.qualifier.storm import stormy
 from feedback.store import StoreAway
 from mta.routing.resolver import Failure, Resolver
 from worker import adapters, outside
+from worker.command.site import ceilings
+from worker.console.hearing import closures
+from worker.console.views import lane
+from worker.orders.order import Suspension
+from worker.orders.story import sentence
 from worker.queue import QueueAway
 from worker.settings import BadSettings, Settings
+
+_MOST = 20
+"""Lanes and orders that are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; `fault` says what is wrong and how to mend it, None that it is in order."""
+    """One thing looked at; `fault` says what is wrong and how to mend it, None that it is in order. `note`: what is worth
+    knowing of it all the same."""
 
     what: str
     fault: str | None = None
+    note: str | None = None
 
 
 def run(settings: Settings, json: bool) -> int:
@@ -51,6 +61,7 @@ async def _examine(settings: Settings) -> list[Finding]:
     found.append(store := await _reached("store", _store, settings))
     if not store.fault:
         found.append(await _weather(settings, time.time()))
+        found.append(await _traffic(settings, time.time()))
     found.append(await _dns(settings))
     found += [_source(source.address) for pool in outside.pools(settings).values() for source in pool if source.address]
     return found
@@ -106,6 +117,24 @@ _STORM = (
 )
 
 
+async def _traffic(settings: Settings, now: float) -> Finding:
+    """Sites that get no mail now, or hardly any: by an operator's order, or for they said so."""
+    what = "lanes and orders"
+    try:
+        async with adapters.opened(adapters.order_book(settings)) as book:
+            suspended = [order for order in await book.in_force(now) if isinstance(order, Suspension)]
+        async with adapters.opened(adapters.records(settings)) as records:
+            sites = lane.sites(await records.lanes(), [], ceilings(settings), now)
+            closed = lane.closed(sites, await closures(records, sites), now)
+    except StoreAway as fault:
+        return Finding(what, str(fault))
+    except BadSettings:
+        return Finding(what, note="told when the traffic rules are in order")
+    said = [sentence(order) for order in suspended] + closed
+    more = [f"and {len(said) - _MOST} more: campaign-mta console shows them all"] if len(said) > _MOST else []
+    return Finding(what, note="\n".join(said[:_MOST] + more) or None)
+
+
 async def _dns(settings: Settings) -> Finding:
     """Any answer will do: with every domain routed, DNS is not needed at all."""
     if any(entry.domain == "*" for entry in settings.route):
@@ -127,7 +156,13 @@ def _source(address: str) -> Finding:
 
 def _show(findings: list[Finding]) -> None:
     table = Table("what", "", box=None)
-    table.add_column("to mend", overflow="fold")
+    table.add_column("to mend, or to know", overflow="fold")
     for finding in findings:
-        table.add_row(finding.what, "[red]fault[/]" if finding.fault else "[green]ok[/]", Text(finding.fault or ""))
+        table.add_row(Text(finding.what), _standing(finding), Text(finding.fault or finding.note or ""))
     Console().print(table)
+
+
+def _standing(finding: Finding) -> Text:
+    if finding.fault:
+        return Text("fault", "red")
+    return Text("note", "yellow") if finding.note else Text("ok", "green")

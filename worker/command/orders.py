@@ -128,8 +128,8 @@ def _nothing_to_end(orders: Sequence[Order], matter: Matter, target: str, pool: 
     kind = Suspension if matter == "suspension" else Override
     there = [named(order) for order in orders if isinstance(order, kind)]
     what = "suspended" if matter == "suspension" else "under an override"
-    named = target if pool is None else f"{target} in pool {pool}"
-    return f"{named} is not {what}; " + (f"these are: {', '.join(there)}" if there else "nothing is")
+    whole = target if pool is None else f"{target} in pool {pool}"
+    return f"{whole} is not {what}; " + (f"these are: {', '.join(there)}" if there else "nothing is")
 
 
 def _who() -> str:

@@ -20,11 +20,12 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
     except StoreAway as fault:
         print(f"the store cannot be reached: {fault}", file=sys.stderr)
         return 1
-    if delivery is not None and not tallies:
-        print(f"no job of delivery {delivery!r} has been accepted yet", file=sys.stderr)
+    unknown = delivery is not None and not tallies and not broken
+    if unknown:
+        print(f"delivery {delivery!r} is not known: no job of it has been accepted yet", file=sys.stderr)
     if json:
         print(msgspec.json.encode({"deliveries": tallies, "broken": broken}).decode())
-    else:
+    elif not unknown:
         _show(tallies, broken)
     return 1 if broken else 0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from feedback.qualifier.unknown import Decision
 from feedback.tracker.figures import Figures, figures
 from feedback.unknown import UnknownReplies
-from worker.console.hearing import hear
+from worker.console.hearing import closures, hear
 from worker.console.records import Action, Records, Search
 from worker.console.remembered import Remembered
 from worker.console.views import course, delivery, lane, message, unknown, worker
@@ -116,8 +116,9 @@ class Desk:
     async def _hindrances(self, told: message.Story) -> list[str]:
         domain = told.address.rpartition("@")[2].lower()
         site = told.site or await self._seams.site_of(domain)
-        way = lane.Way(site, domain, self.pools)
-        return lane.hindrances(way, await self.standing(), await self.sites(), self.now())
+        there = [row for row in await self.sites() if row.site == site]
+        way = lane.Way(site, domain, self.pools, await closures(await self._records(), there))
+        return lane.hindrances(way, await self.standing(), there, self.now())
 
     async def sites(self) -> list[lane.SiteRow]:
         records, orders, now = await self._records(), await self.standing(), self.now()

@@ -1,6 +1,9 @@
 """All that the store knows of one message, gathered for its story."""
 
-from worker.console.records import Records
+from collections.abc import Sequence
+
+from worker.console.records import LaneChange, Records
+from worker.console.views.lane import SiteRow
 from worker.console.views.message import Heard
 
 
@@ -15,3 +18,12 @@ async def hear(records: Records, job_id: str) -> Heard | None:
         return Heard(known, job, owner, attempts=attempts)
     bounces = await records.bounces(known.address, job_id)
     return Heard(known, job, owner, bounces, await records.quarantine(known.address), attempts)
+
+
+async def closures(records: Records, known: Sequence[SiteRow]) -> Sequence[LaneChange]:
+    """The newest changes of these sites' lanes that are closed or on trial: why they were closed is among them."""
+    shut = [row.lane for site in known for row in site.lanes if row.state in ("closed", "on trial")]
+    return await records.changes(shut, _CHANGES) if shut else ()
+
+
+_CHANGES = 500

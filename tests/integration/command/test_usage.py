@@ -53,11 +53,19 @@ def test_a_delivery_with_a_wrong_option_is_refused_by_the_options_name(
     ("command", "out", "err"),
     [
         ("report", "[]\n", "nothing has been heard of delivery 'nosuch' yet; is the tracker running?\n"),
-        ("reconcile", '{"deliveries":[],"broken":[]}\n', "no job of delivery 'nosuch' has been accepted yet\n"),
+        (
+            "reconcile",
+            '{"deliveries":[],"broken":[]}\n',
+            "delivery 'nosuch' is not known: no job of it has been accepted yet\n",
+        ),
     ],
 )
 def test_a_delivery_nobody_has_heard_of_is_said_to_be_unknown(folder: Path, command: str, out: str, err: str) -> None:
     assert told(folder, command, "--delivery", "nosuch", "--json") == (0, out, err)
+
+
+def test_nothing_is_proved_of_a_delivery_that_is_not_known(folder: Path) -> None:
+    assert told(folder, "reconcile", "--delivery", "nosuch")[:2] == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -3,3 +3,32 @@
 What a command does is in a module of its own beside this folder, imported when it is called: help, completion and wrong usage
 are answered without it.
 """
+
+import typer
+
+from worker.command.verbs import deliveries, dkim, explain, orders, processes, rules, sink, trials
+
+
+def gathered() -> typer.Typer:
+    """All of them, in the groups in which help shows them."""
+    app = typer.Typer(
+        name="campaign-mta",
+        help="An asynchronous MTA worker that a campaign service trusts with its mail.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verbs, title in (
+        (processes, "Run"),
+        (deliveries, "Send and look"),
+        (orders, "Tell a running installation"),
+        (trials, "Try and check"),
+        (sink, "Try and check"),
+    ):
+        for command in verbs.app.registered_commands:
+            command.rich_help_panel = title
+        app.add_typer(verbs.app)
+    app.add_typer(explain.app, name="explain", rich_help_panel="Send and look")
+    app.add_typer(rules.app, name="rules", rich_help_panel="Try and check")
+    app.add_typer(dkim.app, name="dkim", rich_help_panel="Try and check")
+    return app

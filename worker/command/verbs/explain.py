@@ -14,9 +14,9 @@ def explain_job(
     job_id: Annotated[str, typer.Argument(metavar="JOB_ID")], config: Config = None, json: Json = False
 ) -> None:
     """The story of one message so far, and what happens next."""
-    from worker.command.explain import job
+    from worker.command.explain_job import run
 
-    raise typer.Exit(job(settled(config), job_id, json))
+    raise typer.Exit(run(settled(config), job_id, json))
 
 
 @app.command("domain")
@@ -24,6 +24,6 @@ def explain_domain(
     name: Annotated[str, typer.Argument(metavar="DOMAIN")], config: Config = None, json: Json = False
 ) -> None:
     """The site behind a domain, its rule and its limits."""
-    from worker.command.explain import domain
+    from worker.command.explain_domain import run
 
-    raise typer.Exit(domain(settled(config), name, json))
+    raise typer.Exit(run(settled(config), name, json))

@@ -184,11 +184,13 @@ def orders(standing: Sequence[Order]) -> list[OrderRow]:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way a message would take: its recipient's domain, the site behind it as far as it is known, the egress pools."""
+    """The way a message would take: its recipient's domain, the site behind it as far as it is known, the egress pools.
+    `closures`: see `closed`."""
 
     site: str | None
     domain: str
     pools: Sequence[str]
+    closures: Sequence[LaneChange] = ()
 
 
 def hindrances(way: Way, standing_orders: Sequence[Order], known: Sequence[SiteRow], now: float) -> list[str]:
@@ -202,11 +204,23 @@ def hindrances(way: Way, standing_orders: Sequence[Order], known: Sequence[SiteR
         + (f": {order.why}" if order.why else "")
         for order in dict.fromkeys(found)
     ]
-    for row in (row for site in known if site.site == way.site for row in site.lanes):
+    return said + closed([site for site in known if site.site == way.site], way.closures, now)
+
+
+def closed(known: Sequence[SiteRow], closures: Sequence[LaneChange], now: float) -> list[str]:
+    """A sentence for each lane that is closed by what its site said, or on trial after it. `closures`: changes of these
+    lanes, the newest first, for the replies behind it."""
+    why: dict[str, str] = {}
+    for one in closures:
+        if one.what == "open" and not one.becomes:
+            why.setdefault(one.lane, f" ({one.why.partition(': ')[2]})")
+    said = []
+    for row in (row for site in known for row in site.lanes):
+        because = row.because + why.get(row.lane, "")
         if row.state == "closed":
-            said.append(f"lane {row.lane} is closed until {_until(row.until, now)}: {row.because}")
+            said.append(f"lane {row.lane} is closed until {_until(row.until, now)}: {because}")
         elif row.state == "on trial":
-            said.append(f"lane {row.lane} is on trial {row.because}")
+            said.append(f"lane {row.lane} is on trial {because}")
     return said
 
 

@@ -244,6 +244,12 @@ def test_what_is_in_a_messages_way_is_said_with_its_end() -> None:
         "lane default/192.0.2.1>big.example is closed until 08:01:00: the site is blocked",
     ]
     assert lane.hindrances(lane.Way("other.example", "b.example", ["other"]), [suspension], sites, NOW) == []
+    closure = LaneChange(NOW, "default/192.0.2.1>big.example", "open", 1, 0, "blocked: 554 You are listed", NOW + 60)
+    older = replace(closure, why="unreachable: timed out")
+    told = lane.hindrances(replace(way, closures=[closure, older]), [], sites, NOW)
+    assert told == [
+        "lane default/192.0.2.1>big.example is closed until 08:01:00: the site is blocked (554 You are listed)",
+    ]
     by_domain = Suspension(target="a.example", pool=None, since=NOW, until=NOW + 60, by="d")
     assert lane.hindrances(lane.Way(None, "a.example", ["default"]), [by_domain], sites, NOW) == [
         "a.example is suspended until 08:01:00, by d"
