@@ -67,9 +67,10 @@ audit: .venv/bin/python
 	$(BIN)/pip install -q 'pip-audit>=2.10,<3'
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r deploy/requirements.txt
 
-# Wheel, sdist and what is in them (CycloneDX) in build/release; the wheel has passed the demo in an environment of its own.
+# Wheel, sdist and what is in them (CycloneDX) in build/release. Each has been tried in an environment of its own: the wheel
+# passes the demo; of the sdist the same wheel is built, which installs and knows its version.
 release: .venv/.test
-	rm -rf build/release build/tried
+	rm -rf build/release build/tried build/unpacked
 	$(BIN)/pip install -q 'build>=1.3,<2' 'cyclonedx-bom>=7,<8'
 	$(BIN)/python -m build -o build/release . >/dev/null
 	$(PYTHON) -m venv build/tried
@@ -78,6 +79,11 @@ release: .venv/.test
 	cd / && echo '{"reply": "550 5.1.1 User unknown"}' | $(CURDIR)/build/tried/bin/campaign-mta qualify
 	cd / && $(CURDIR)/build/tried/bin/campaign-mta demo
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml -o build/release/sbom.json build/tried/bin/python
+	build/tried/bin/pip uninstall -q -y campaign-mta
+	build/tried/bin/pip install -q --no-deps build/release/*.tar.gz
+	cd / && $(CURDIR)/build/tried/bin/campaign-mta --version
+	mkdir build/unpacked && tar -xzf build/release/*.tar.gz -C build/unpacked --strip-components=1
+	$(MAKE) -C build/unpacked demo PYTHON=$(PYTHON)
 
 clean:
 	rm -rf .venv build

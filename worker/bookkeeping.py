@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from feedback.store import StoreAway
+from feedback.store import NewerStore, StoreAway
 from feedback.unknown import UnknownReplies
 from feedback.weather import Almanac
 from worker.reading import Reading
@@ -75,7 +75,7 @@ class Bookkeeping:
             await self._replies.add(unknown)
             added = True
             self._reading.decisions = await self._replies.decisions()
-        except StoreAway as fault:
+        except (StoreAway, NewerStore) as fault:
             _log.debug("unknown_wait", kinds=len(unknown), away=str(fault))
         finally:
             if not added:  # cancelled, perhaps
@@ -91,7 +91,7 @@ class Bookkeeping:
             standing = await self._almanac.exchange(counts, self._clock())
             added = True
             self._weathers.learn(standing, self._clock())
-        except StoreAway as fault:
+        except (StoreAway, NewerStore) as fault:
             _log.debug("weather_waits", sites=len(counts), away=str(fault))
         finally:
             if not added:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from feedback.store import NewerStore
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -23,6 +25,16 @@ def migrations(folder: Path) -> list[Migration]:
     return found
 
 
-def missing(wanted: list[Migration], applied: set[int]) -> list[Migration]:
-    """Those still to be applied."""
+def missing(wanted: list[Migration], applied: set[int], where: str) -> list[Migration]:
+    """Those still to be applied; `where` is named in a refusal.
+
+    Raises:
+        NewerStore: one was applied that is not among those wanted.
+    """
+    known = len(wanted)
+    if (newest := max(applied, default=0)) > known:
+        raise NewerStore(
+            f"{where} is of a newer campaign-mta: it has migration {newest}, and this one knows {known}; "
+            "run the newer one, or restore a backup from before the upgrade"
+        )
     return [migration for migration in wanted if migration.number not in applied]

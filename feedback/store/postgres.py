@@ -74,7 +74,11 @@ class Postgres:
         self._opening = asyncio.Lock()
 
     async def open(self, user: object, schemas: Mapping[str, Path]) -> None:
-        """Connect, if nobody has yet, and bring these schemas up to date; a second call after a failed one is fine."""
+        """Connect, if nobody has yet, and bring these schemas up to date; a second call after a failed one is fine.
+
+        Raises:
+            NewerStore: they are beyond that.
+        """
         async with self._opening:
             self._users.add(user)
             try:
@@ -139,7 +143,7 @@ class Postgres:
                 " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
             )
             applied = {row["number"] for row in await connection.fetch(f"SELECT number FROM {schema}.migration")}
-            for migration in missing(wanted, applied):
+            for migration in missing(wanted, applied, f"[store] url: its schema {schema}"):
                 await connection.execute(migration.sql)
                 await connection.execute(
                     f"INSERT INTO {schema}.migration (number, name) VALUES ($1, $2)", migration.number, migration.name

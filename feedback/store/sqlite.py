@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from feedback.store import StoreAway
+from feedback.store import NewerStore, StoreAway
 from feedback.store.migration import migrations, missing
 
 BUSY = 10.0
@@ -103,14 +103,25 @@ class Sqlite:
                             await self._connection.execute("ROLLBACK")
 
     async def migrate(self, prefix: str, folder: Path) -> None:
-        """Bring the tables whose names begin with `prefix` up to date, one process at a time."""
+        """Bring the tables whose names begin with `prefix` up to date, one process at a time.
+
+        Raises:
+            NewerStore: they are beyond that; the file is closed again, for its thread would keep the process from ending.
+        """
+        try:
+            await self._migrate(prefix, folder)
+        except NewerStore:
+            await self.close()
+            raise
+
+    async def _migrate(self, prefix: str, folder: Path) -> None:
         wanted = migrations(folder)
         async with self.transaction() as connection:
             await connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {prefix}_migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
             )
             rows = await connection.execute_fetchall(f"SELECT number FROM {prefix}_migration")
-            for migration in missing(wanted, {row[0] for row in rows}):
+            for migration in missing(wanted, {row[0] for row in rows}, str(self._path)):
                 for statement in migration.sql.split(";\n"):  # executescript would commit first
                     await connection.execute(statement)
                 await connection.execute(

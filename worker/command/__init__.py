@@ -19,11 +19,14 @@ def main() -> None:
 
 def _told(fault: Exception) -> tuple[str, int]:
     """What to say of a fault that came up to here, and the exit code."""
+    from feedback.store import NewerStore
     from worker.settings import BadSettings
 
     match fault:
         case BadSettings():
             return str(fault), 2
+        case NewerStore():
+            return f"campaign-mta: {fault}", 2
         case OSError():
             where = f"{fault.filename}: " if fault.filename else ""
             return f"campaign-mta: {where}{fault.strerror or fault}", 1

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from feedback.event import timestamp
 from feedback.qualifier.storm import stormy
-from feedback.store import StoreAway
+from feedback.store import NewerStore, StoreAway
 from mta.routing.resolver import Failure, Resolver
 from worker import adapters, outside
 from worker.command.site import ceilings
@@ -84,6 +84,8 @@ async def _reached(what: str, reach: Callable[[Settings], Awaitable[None]], sett
         await reach(settings)
     except (QueueAway, StoreAway) as fault:
         return Finding(what, f"{fault}; is it running, and is [{what}] url right?")
+    except NewerStore as fault:
+        return Finding(what, str(fault))
     return Finding(what)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from feedback.store import StoreAway
+from feedback.store import NewerStore, StoreAway
 from worker.console import api, looks, pages
 from worker.console.desk import Desk
 from worker.console.door import COOKIE, Door
@@ -55,6 +55,7 @@ def application(desk: Desk, door: Door) -> FastAPI:
     app.add_middleware(Guarded)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
     app.add_exception_handler(StoreAway, _store_away)
+    app.add_exception_handler(NewerStore, _store_away)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     return app
@@ -71,7 +72,7 @@ async def _not_signed_in(request: Request, _: Exception) -> Response:
 
 
 async def _store_away(request: Request, fault: Exception) -> Response:
-    text = f"The store cannot be reached: {fault}"
+    text = f"The store cannot be used: {fault}"
     if _is_api(request):
         return JSONResponse({"detail": text}, 503, {"Retry-After": "5"})
     return _fault_page(

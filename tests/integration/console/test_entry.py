@@ -172,11 +172,11 @@ def test_with_the_store_away_everybody_is_told_so_and_nobody_acts_unrecorded(tmp
         with served.program() as client:
             answer = client.get("/api/deliveries")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-            assert answer.json()["detail"].startswith("The store cannot be reached: ")
+            assert answer.json()["detail"].startswith("The store cannot be used: ")
             assert client.post("/api/orders/suspension", json={"target": "x"}).status_code == 503
         with served.client() as client:
             assert sign_in(client).status_code == 503
-            assert "The store cannot be reached" in sign_in(client).text
+            assert "The store cannot be used" in sign_in(client).text
 
 
 def test_a_form_with_faults_comes_back_with_what_was_written(served: Served) -> None:

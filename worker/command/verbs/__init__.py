@@ -4,16 +4,34 @@ What a command does is in a module of its own beside this folder, imported when 
 are answered without it.
 """
 
+from typing import Annotated
+
 import typer
 
 from worker.command.verbs import deliveries, dkim, explain, orders, processes, rules, sink, trials
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("campaign-mta"))
+        raise typer.Exit
+
+
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """An asynchronous MTA worker that a campaign service trusts with its mail."""
 
 
 def gathered() -> typer.Typer:
     """All of them, in the groups in which help shows them."""
     app = typer.Typer(
         name="campaign-mta",
-        help="An asynchronous MTA worker that a campaign service trusts with its mail.",
+        callback=_whole,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -4,6 +4,7 @@ import pytest
 
 from feedback.log import postgres as log_postgres
 from feedback.log import sqlite as log_sqlite
+from feedback.store import NewerStore
 from feedback.store.migration import Migration, migrations, missing
 from feedback.tracker import postgres as tracker_postgres
 from feedback.tracker import sqlite as tracker_sqlite
@@ -25,8 +26,15 @@ def test_a_gap_or_a_number_twice_is_a_fault(tmp_path: Path, names: list[str]) ->
 
 def test_what_is_applied_is_not_applied_again() -> None:
     one, two = Migration(1, "a", ""), Migration(2, "b", "")
-    assert missing([one, two], {1}) == [two]
-    assert missing([one, two], {1, 2}) == []
+    assert missing([one, two], {1}, "it") == [two]
+    assert missing([one, two], {1, 2}, "it") == []
+
+
+def test_what_a_newer_program_has_applied_is_refused_and_named() -> None:
+    with pytest.raises(
+        NewerStore, match=r"store\.db is of a newer campaign-mta: it has migration 3, and this one knows 1"
+    ):
+        missing([Migration(1, "a", "")], {1, 2, 3}, "store.db")
 
 
 @pytest.mark.parametrize("room", [log_postgres, log_sqlite, tracker_postgres, tracker_sqlite])
