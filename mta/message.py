@@ -20,7 +20,8 @@ from mta.envelope import Domain, a_form
 from mta.recode import long_line, recode, split, unfit
 
 MAX_HEADER = 256 * 1024
-"""Octets of a whole header section; receivers stop reading well below this."""
+MAX_FIELDS = 1000
+"""Octets and fields of a whole header section; receivers stop reading well below this."""
 
 _SECTION = re.compile(rb"(?:[!-9;-~]++:[^\r\n]*+\r\n(?:[ \t][^\r\n]*+\r\n)*+)*+")
 _NAME = re.compile(rb"^([!-9;-~]+):", re.MULTILINE)
@@ -120,6 +121,8 @@ def _section_fault(section: bytes) -> str | None:
 
 
 def _names_fault(names: list[bytes]) -> str | None:
+    if len(names) > MAX_FIELDS:
+        return f"the header has {len(names)} fields, more than {MAX_FIELDS}"
     if b"from" not in names:
         return "the message has no From header"
     for name in _AT_MOST_ONCE:

@@ -21,6 +21,8 @@ from worker.queue import Ticket
 
 MAX_CONTEXT = 4096
 """Octets of a job's `context` as JSON."""
+MAX_SIGNATURES = 100
+"""Names in a job's `dkim`: far more than anybody signs with."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 _Instant = Annotated[datetime, Meta(tz=True)]
@@ -37,7 +39,7 @@ class Fields(msgspec.Struct, kw_only=True):
     tenant: _Name = "default"
     priority: Literal["bulk", "transactional"] = "bulk"
     pool: _Name = "default"
-    dkim: list[_Name] | UnsetType = UNSET
+    dkim: Annotated[list[_Name], Meta(max_length=MAX_SIGNATURES)] | UnsetType = UNSET
     not_before: _Instant | UnsetType = UNSET
     expires_at: _Instant | UnsetType = UNSET
     on_doubt: OnDoubt = "retry"

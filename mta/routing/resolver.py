@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import dns.asyncresolver
@@ -20,6 +21,9 @@ NEGATIVE_TTL = 300.0
 """Seconds that NXDOMAIN is believed."""
 FAILURE_TTL = 30.0
 """Seconds before a question that nobody could answer is asked again."""
+
+MAX_RECORDS = 512
+"""Records of an answer that are looked at and kept; thousands fit into one over TCP."""
 
 _PAYLOAD = 1232  # octets that pass everywhere unfragmented
 _NAMESERVER = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::(?P<six_port>\d+))?|(?P<four>[0-9.]+)(?::(?P<port>\d+))?")
@@ -88,7 +92,9 @@ class Resolver:
             return Failure(Trouble.DNS_FAILURE, f"the look-up of {name} {kind} failed: {error}")
         authentic = bool(answer.response.flags & dns.flags.AD)
         alias = str(answer.canonical_name).rstrip(".").lower() if answer.chaining_result.cnames else None
-        return Answer(tuple(answer.rrset or ()), answer.chaining_result.minimum_ttl, authentic, alias)
+        return Answer(
+            tuple(islice(answer.rrset or (), MAX_RECORDS)), answer.chaining_result.minimum_ttl, authentic, alias
+        )
 
 
 def _failure(name: str, kind: str, error: dns.resolver.NoNameservers) -> Failure:

@@ -128,6 +128,7 @@ def test_a_header_without_a_body_gets_its_empty_line() -> None:
         (b"From: a@example.com\nTo: x\nX: \xfc\n\n", "neither ASCII nor UTF-8 in line 3"),
         ("From: a@example.com\nX: " + "x" * 996 + "\n\n", "line of over 998 octets"),
         ("From: a@example.com\n" + "X: y\n" * 60_000 + "\n", "over 256 KiB"),
+        ("From: a@example.com\n" + "X: y\n" * 1000 + "\n", "1001 fields, more than 1000"),
         ("From: a@example.com\n\n\ud800", "lone surrogate"),
     ],
 )

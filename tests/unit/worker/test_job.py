@@ -163,6 +163,7 @@ FAULTS = [
         "context: Expected `bool | int | float | str`, got `object` at context[...]",
     ),
     ("large_context", ticket({"context": {"a": "x" * 4096}}), "context: over 4096 octets as JSON"),
+    ("many_signatures", ticket({"dkim": ["a.example"] * 101}), "dkim: Expected `array` of length <= 100"),
     ("dkim_is_text", ticket({"dkim": "a.example"}), "dkim: Expected `array`, got `str`"),
     (
         "no_offset",

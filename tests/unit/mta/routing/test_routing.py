@@ -9,7 +9,7 @@ import pytest
 
 from mta.attempt import Trouble
 from mta.routing import Policy, Routing
-from mta.routing.resolver import Resolver
+from mta.routing.resolver import MAX_RECORDS, Answer, Resolver
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Entry, Routes
 from tests.nameserver import Fails, Nameserver, Script, Silent, Truncated, serving
@@ -79,6 +79,23 @@ async def test_a_host_named_twice_is_tried_once() -> None:
 async def test_of_five_hundred_hosts_the_first_thirty_two_are_used() -> None:
     zone: Zone = {"example.net MX": tuple(f"{n} mx{n}.example.net." for n in range(500))}
     assert await hosts(zone) == [f"mx{n}.example.net" for n in range(32)]
+
+
+async def test_of_an_answer_with_thousands_of_records_some_hundreds_are_kept() -> None:
+    many = tuple(f"198.18.{n // 250}.{n % 250}" for n in range(3000))
+    async with serving(Nameserver({"example.net A": many})) as nameserver:
+        answer = await Resolver([nameserver.address]).query("example.net", "A")
+    assert isinstance(answer, Answer)
+    assert len(answer.records) == MAX_RECORDS
+
+
+async def test_what_answers_mean_is_kept_for_a_bounded_number_of_domains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mta.routing.routing.MAX_READINGS", 2)
+    zone: Zone = {f"d{n}.example MX": ("10 mx.example.",) for n in range(5)}
+    async with routing(zone) as way:
+        for n in range(5):
+            assert isinstance(await way.route(f"d{n}.example"), Route)
+        assert len(way._readings) <= 2
 
 
 async def test_hosts_no_nearer_than_this_sender_are_dropped() -> None:
