@@ -163,8 +163,8 @@ async def test_what_is_published_for_a_site_that_takes_nothing_is_looked_at_a_fe
     assert queue.admit(second, "slow", "slow.example")
     await until(lambda: "slow.example" in queue._sites.lines["slow"].bound)
     queue.told(first, LANE, waited=0.0, until=time.time() + 600)
-    await crew.publish(jobs(*(str(number) for number in range(80))))
-    taken = await take(queue, sites.ENTERING)
+    await crew.publish(jobs(*(str(number) for number in range(4 * line.SPARE))))
+    taken = await take(queue, line.SPARE)  # nobody else wants the room
     assert not any(queue.admit(ticket, "slow", "slow.example") for ticket in taken)
     more = asyncio.create_task(queue.take(transactional=False, limit=100))
     await crew.publish(jobs("other", domain="other.example"))
@@ -172,8 +172,8 @@ async def test_what_is_published_for_a_site_that_takes_nothing_is_looked_at_a_fe
     for ticket in taken:
         await queue.hold(ticket, site="slow", delay=600, generation=1)
         await queue.done(ticket)
-    assert len(await take(queue, sites.ENTERING)) == sites.ENTERING
-    await until(lambda: _holds(crew, "held.slow", sites.ENTERING))  # nobody prefetches what cannot go
+    assert len(await take(queue, line.SPARE)) == line.SPARE
+    await until(lambda: _holds(crew, "held.slow", line.SPARE))  # nobody prefetches what cannot go
 
 
 async def test_an_order_that_changes_has_held_tickets_come_up_at_once(crew: Crew) -> None:

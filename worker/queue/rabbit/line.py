@@ -11,6 +11,9 @@ from worker.queue.rabbit.link import Wire, away
 from worker.queue.rabbit.names import LONGEST_SITE, Names, held_key
 from worker.queue.rabbit.tap import Delivery
 
+ENTERING, SPARE = 20, 100
+"""Jobs at a time that are taken of sites which take none: to be written down, so that they expire in time, and put away. So
+many at least, and at most, where others leave the room."""
 _FEW = 50
 """Unfinished messages of one queue at first; more only where the site takes as much."""
 _SHORT = 2.0  # seconds of a pause for which it is not worth giving anything back
@@ -73,14 +76,17 @@ class Line:
             await self.held.rest()
         elif self.held.resting and self.portion.free(now):
             await self.held.resume(min(_FEW, self._most))
-        for intake in (self.fresh, self.held):
-            await self._widen(intake, now)
+        if self.portion.free(now):
+            await self._widen(self.held, self._most)
+            await self._widen(self.fresh, self._most)
+        else:
+            await self._widen(self.fresh, min(SPARE, self._most))
 
-    async def _widen(self, intake: Intake, now: float) -> None:
-        hungry = not intake.resting and not intake.waiting and self.portion.free(now)
-        if hungry and intake.unfinished >= intake.prefetch < self._most:
+    async def _widen(self, intake: Intake, most: int) -> None:
+        hungry = not intake.resting and not intake.waiting
+        if hungry and intake.unfinished >= intake.prefetch < most:
             await intake.rest()
-            await intake.resume(min(2 * intake.prefetch, self._most))
+            await intake.resume(min(2 * intake.prefetch, most))
 
     def _quiet(self, now: float) -> bool:
         """Nothing has come for so long that the site is hardly busy any more."""

@@ -30,8 +30,6 @@ MOST = 64
 """Sites with queues of their own, over all workers."""
 DOMAINS = 1000
 """Domains of one site, found by one worker, whose jobs go to its queue directly; those of more go by the common one."""
-ENTERING = 20
-"""Jobs at a time that are taken of sites which take none: to be written down, so that they expire in time, and put away."""
 BARE = 3600.0
 """Seconds for which a site's queues must have been empty, and nobody consuming them, before they are deleted: no message of
 theirs can be in anybody's hands then, since the broker takes back what is held for half an hour."""
@@ -54,7 +52,7 @@ class Sites:
         self._bell = bell
         self._census = Census()
         self._register = Register(names)
-        self._entering = Portion(ENTERING)
+        self._entering = Portion(queues.SPARE)
         self._turn = 0
         self._wishes: dict[tuple[str, str], bool] = {}  # site and domain: to be bound, or not to be any more
         self._refused: dict[str, float] = {}
@@ -132,29 +130,34 @@ class Sites:
 
     def _pick(self, limit: int) -> list[Delivery]:
         now = time.monotonic()
-        taken = self._enter(now, max(limit // 4, 1))
         lines = list(self.lines.values())
         self._turn = (self._turn + 1) % (len(lines) + 1)
+        lines = lines[self._turn :] + lines[: self._turn]
+        closed = [line for line in lines if not line.portion.free(now)]
+        taken = self._enter(closed, max(limit // 4, 1), queues.ENTERING)
         while len(taken) < limit:
             before = len(taken)
-            for line in lines[self._turn :] + lines[: self._turn]:
+            for line in lines:
                 taken += line.pop(now)
             if delivery := self._shared.pop():
                 taken.append(delivery)
             if len(taken) == before:
                 break
-        return taken
+        return taken + self._enter(closed, limit - len(taken), queues.SPARE)
 
-    def _enter(self, now: float, limit: int) -> list[Delivery]:
-        """A few of those that are published for sites which take nothing now."""
+    def _enter(self, closed: list[Line], limit: int, most: int) -> list[Delivery]:
+        """Those that are published for sites which take nothing now, of each in turn."""
         taken: list[Delivery] = []
-        for line in self.lines.values():
-            while len(taken) < limit and not line.portion.free(now) and self._entering.on_the_way < ENTERING:
-                if (delivery := line.fresh.pop()) is None:
-                    break
-                delivery.take_of(self._entering)
-                taken.append(delivery)
-        return taken
+        while True:
+            before = len(taken)
+            for line in closed:
+                if len(taken) >= limit or self._entering.on_the_way >= most:
+                    return taken
+                if delivery := line.fresh.pop():
+                    delivery.take_of(self._entering)
+                    taken.append(delivery)
+            if len(taken) == before:
+                return taken
 
     def _compare(self, delivery: Delivery, site: str, domain: str) -> None:
         """Where the job came from, and where it should have."""
