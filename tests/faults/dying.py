@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests import keys
 from tests.faults.ground import Fault, Ground
 from tests.faults.scene import Scene
 
@@ -23,6 +24,14 @@ def _killed_at(
         scene.settled()
 
     return run
+
+
+def _while_signing(here: Ground, scene: Scene) -> None:
+    """The mails' domain has a key: without one there is nothing to sign."""
+    scene.folder.mkdir(parents=True, exist_ok=True)
+    keys.write(scene.folder / "s1.pem", keys.pem(keys.rsa()))
+    scene.more_settings += '[[dkim]]\ndomain = "riverside.example"\nselector = "s1"\nkey_file = "s1.pem"\n'
+    _killed_at(lambda _: "mta.signing.signer:Signer.sign/before/20/kill")(here, scene)
 
 
 def _after_the_dot(on_doubt: str) -> Callable[[Ground, Scene], None]:
@@ -61,7 +70,7 @@ FAULTS = (
     Fault("worker killed after the claim", _killed_at(lambda s: f"{s.log('claim')}/after/1/kill"), _BOTH, quick=("embedded",)),
     Fault("worker killed after routing", _killed_at(lambda _: "mta.routing.routing:Routing.route/after/20/kill")),
     Fault("worker killed before the permit", _killed_at(lambda _: "mta.traffic.gate:LaneGate.ask/before/10/kill")),
-    Fault("worker killed while signing", _killed_at(lambda _: "mta.signing.signer:Signer.sign/before/20/kill")),
+    Fault("worker killed while signing", _while_signing),
     Fault("worker killed before the intent", _killed_at(lambda s: f"{s.log('intend')}/before/2/kill"), _BOTH),
     Fault("worker killed after the intent", _killed_at(lambda s: f"{s.log('intend')}/after/2/kill"), _BOTH, quick=("rabbitmq",)),
     Fault("worker killed after the dot, before the reply", _after_the_dot("retry"), _BOTH),

@@ -42,13 +42,17 @@ def _zone(scene: Scene, before: list[Script]) -> dict[str, Script | list[Script]
     return zone
 
 
+_PATIENCE = 150.0
+"""Seconds: a failure is believed for 30 s, and after two of them the next retry is half a minute away."""
+
+
 def _at_first(*before: Script) -> Callable[[Ground, Scene], None]:
     def run(_: Ground, scene: Scene) -> None:
         with _answering(_zone(scene, list(before))) as nameserver:
             _configure(scene, nameserver.address)
             scene.publish(60)
             scene.worker()
-            scene.settled(100)
+            scene.settled(_PATIENCE)
             assert scene.told("delayed") or not before, "nothing was delayed, so nothing was tried"
 
     return run
