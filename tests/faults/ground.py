@@ -65,6 +65,7 @@ class Ground:
         way: Transport = Embedded(folder)
         if transport == "rabbitmq":
             way = self.served
+        way.forget_sites()
         scene = Scene(name, way, folder, self.port, self.folder / "sink")
         try:
             yield scene

@@ -61,7 +61,7 @@ class Hazards:
         self.here.node.restart()
 
     def connections_closed(self) -> None:
-        with suppress(subprocess.TimeoutExpired):  # a broker short of time may be long about it, and does it all the same
+        with suppress(subprocess.TimeoutExpired):  # a broker short of time is long about it, and does it all the same
             self.here.node.ctl("close_all_connections", "a fault")
 
     def store_killed(self) -> None:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 
+from mta.traffic.pace import AWAY
 from tests.faults.ground import Fault, Ground
 from tests.faults.proxy import Manner, Proxy
 from tests.faults.scene import PATIENCE, Scene
@@ -19,8 +20,7 @@ def _answers(
     """The sink does as the recipients' tag says; those who come without one are to be neighbours unharmed."""
 
     def run(_: Ground, scene: Scene) -> None:
-        hit = scene.publish(count, tag, on_doubt=on_doubt)
-        scene.publish(count)
+        hit = _publish_in_turn(scene, tag, count, on_doubt)
         if doubtful:  # where half of the endings leave doubt a lane is slowed to one a second
             scene.may_doubt = frozenset(hit)
         if on_doubt == "fail":
@@ -29,6 +29,14 @@ def _answers(
         scene.settled(PATIENCE + 2 * len(scene.jobs) if doubtful else PATIENCE)
 
     return run
+
+
+def _publish_in_turn(scene: Scene, tag: str, count: int, on_doubt: str) -> list[str]:
+    """So many with the tag and as many without it, in turn: a lane is left alone while nothing but them is tried. The ids of
+    the former."""
+    hit, neighbours = scene.write(count, tag, on_doubt=on_doubt), scene.write(count)
+    scene.transport.publish([job for pair in zip(hit.values(), neighbours.values(), strict=True) for job in pair])
+    return list(hit)
 
 
 def _always_taken(_: Ground, scene: Scene) -> None:
@@ -78,7 +86,7 @@ def _away_for_a_while(_: Ground, scene: Scene) -> None:
     scene.hosts = [f"127.0.0.1:{port}"]
     scene.publish(60)
     scene.worker()
-    scene.until(lambda: len(scene.told("delayed")) == 60, "the refusals")
+    scene.until(lambda: len(scene.told("delayed")) >= AWAY, "the refusals")  # after so many the site is left alone
     with Proxy(scene.port, port=port):
         scene.settled()
         for worker in scene.workers:

@@ -42,6 +42,9 @@ class Transport(Protocol):
     def publish(self, jobs: Sequence[Job]) -> None:
         """Publish as a campaign service does."""
 
+    def forget_sites(self) -> None:
+        """What earlier scenes have taught workers about their receivers, who were the same, is none of the next one's."""
+
     def undecided(self, delivery: str) -> frozenset[str]:
         """The jobs whose final dot was about to leave, and no outcome is known."""
 
@@ -79,6 +82,17 @@ class Served:
 
     def publish(self, jobs: Sequence[Job]) -> None:
         asyncio.run(_publish(RabbitPublisher(self.node.url, self.prefix), jobs))
+
+    def forget_sites(self) -> None:
+        asyncio.run(self._forget_sites())
+
+    async def _forget_sites(self) -> None:
+        connection = await asyncpg.connect(self.postgres.url)
+        try:
+            if await connection.fetchval("SELECT to_regclass('mta.lane')"):  # else no worker has worked yet
+                await connection.execute("DELETE FROM mta.lane")
+        finally:
+            await connection.close()
 
     def undecided(self, delivery: str) -> frozenset[str]:
         return asyncio.run(self._undecided(delivery))
@@ -118,6 +132,9 @@ class Embedded:
 
     def publish(self, jobs: Sequence[Job]) -> None:
         asyncio.run(_publish(SqlitePublisher(self.folder / "queue.db", self.prefix), jobs))
+
+    def forget_sites(self) -> None:
+        """It is a new store."""
 
     def undecided(self, delivery: str) -> frozenset[str]:
         with closing(sqlite3.connect(self.folder / "store.db", timeout=10)) as connection:
