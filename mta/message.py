@@ -137,7 +137,8 @@ def _author(value: bytes, has_sender: bool) -> Domain | str:
     text = value.decode().replace("\r\n", "")
     mailboxes = [address for _, address in getaddresses([text]) if address]
     if not mailboxes or not all("@" in address for address in mailboxes):
-        return "the From header has no address that can be read"
+        # An address literal is one that newer Pythons do not read, and older ones do.
+        return f"the From header {a_form('[') if '@[' in text else 'has no address that can be read'}"
     if len(mailboxes) > 1 and not has_sender:
         return f"the From header names {len(mailboxes)} mailboxes, and there is no Sender header"
     match a_form(mailboxes[0].rpartition("@")[2]):
