@@ -21,6 +21,7 @@ from mta.traffic.quantity import format_rate
 from mta.traffic.ramp import Ramp
 from mta.traffic.rule import Rule
 from worker import adapters, outside
+from worker.command.away import say_away
 from worker.command.in_force import concerning, sentences
 from worker.orders.order import Order
 from worker.orders.story import told as order_told
@@ -45,11 +46,11 @@ class Learnt:
 
 
 def run(settings: Settings, name: str, json: bool) -> int:
-    match a_form(name):
+    match a_form(name.rpartition("@")[2]):
         case Domain(a_name):
             pass
         case fault:
-            print(f"{name!r} {fault}", file=sys.stderr)
+            print(f"DOMAIN {name!r} {fault}", file=sys.stderr)
             return 2
     return asyncio.run(_explain(settings, a_name, json))
 
@@ -63,7 +64,7 @@ async def _explain(settings: Settings, domain: str, json: bool) -> int:
     try:
         learnt = await _learn(settings, route, rule)
     except (StoreAway, SharesAway) as fault:
-        print(f"what was learnt is not known, for the store cannot be reached: {fault}", file=sys.stderr)
+        say_away(fault, "what was learnt is not known")
         learnt = Learnt()
     if json:
         known = {"lanes": learnt.lanes, "ramps": learnt.ramps, "storm": learnt.storm}

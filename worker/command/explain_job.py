@@ -13,6 +13,7 @@ from feedback.event import timestamp
 from feedback.log.story import Hold, KeptAttempt, read_attempts, read_holds
 from feedback.store import StoreAway
 from worker import adapters, outside
+from worker.command.away import say_away
 from worker.command.in_force import concerning, sentences
 from worker.command.site import ceilings, site_behind
 from worker.console.hearing import closures, hear
@@ -29,8 +30,7 @@ def run(settings: Settings, job_id: str, json: bool) -> int:
     try:
         known = asyncio.run(_learn(settings, job_id))
     except StoreAway as fault:
-        print(f"the store cannot be reached: {fault}", file=sys.stderr)
-        return 1
+        return say_away(fault)
     if known is None:
         print(f"no job {job_id} has been accepted; is it still in the queue, or was it rejected?", file=sys.stderr)
         return 1

@@ -1,12 +1,12 @@
 """Operators' orders that concern some mail."""
 
-import sys
 import time
 from collections.abc import Sequence
 
 from feedback.store import StoreAway
 from mta.lane import Lane
 from worker import adapters, outside
+from worker.command.away import say_away
 from worker.orders.order import Order
 from worker.orders.standing import Standing
 from worker.orders.story import sentence
@@ -20,7 +20,7 @@ async def concerning(settings: Settings, site: str | None, domain: str, delivery
         async with adapters.opened(adapters.order_book(settings)) as book:
             orders = await book.in_force(time.time())
     except StoreAway as fault:
-        print(f"the store cannot be reached, so operators' orders are not shown: {fault}", file=sys.stderr)
+        say_away(fault, "operators' orders are not shown")
         return []
     standing, now = Standing.of(orders), time.time()
     lanes = [Lane(source, site or domain) for pool in outside.pools(settings).values() for source in pool]

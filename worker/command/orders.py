@@ -17,6 +17,7 @@ from rich.text import Text
 from feedback.log import Tally
 from feedback.store import StoreAway
 from worker import adapters
+from worker.command.away import say_away
 from worker.command.site import known_site
 from worker.command.wish import Wish, checked, wished_limits
 from worker.orders.order import (
@@ -148,7 +149,7 @@ def _given(settings: Settings, orders: Sequence[Order]) -> bool:
     try:
         asyncio.run(give())
     except StoreAway as fault:
-        print(f"the store cannot be reached, so nothing was ordered: {fault}", file=sys.stderr)
+        say_away(fault, "nothing was ordered")
         return False
     return True
 
@@ -161,7 +162,7 @@ def _read(settings: Settings, history: bool) -> list[Order] | None:
     try:
         return asyncio.run(read())
     except StoreAway as fault:
-        print(f"the store cannot be reached: {fault}", file=sys.stderr)
+        say_away(fault)
         return None
 
 

@@ -11,6 +11,7 @@ from feedback.log import Tally
 from feedback.store import StoreAway
 from feedback.tracker.reconciliation import Discrepancy, reconcile
 from worker import adapters
+from worker.command.away import say_away
 from worker.settings import Settings
 
 
@@ -18,11 +19,11 @@ def run(settings: Settings, delivery: str | None, json: bool) -> int:
     try:
         tallies, broken = asyncio.run(_compare(settings, delivery))
     except StoreAway as fault:
-        print(f"the store cannot be reached: {fault}", file=sys.stderr)
-        return 1
-    unknown = delivery is not None and not tallies and not broken
+        return say_away(fault)
+    unknown = not tallies and not broken
     if unknown:
-        print(f"delivery {delivery!r} is not known: no job of it has been accepted yet", file=sys.stderr)
+        of = "" if delivery is None else f"delivery {delivery!r} is not known: "
+        print(f"{of}no job {'of it ' if of else ''}has been accepted yet", file=sys.stderr)
     if json:
         print(msgspec.json.encode({"deliveries": tallies, "broken": broken}).decode())
     elif not unknown:

@@ -14,6 +14,7 @@ from feedback.tracker import table
 from feedback.tracker.figures import Figures, figures
 from feedback.tracker.wait import by_domain, together
 from worker import adapters
+from worker.command.away import say_away
 from worker.command.console import complete
 from worker.console.records import Records
 from worker.console.views import delivery
@@ -33,13 +34,12 @@ def run(settings: Settings, name: str | None, json: bool, html: Path | None) -> 
             return _unheard(name) if page is None else _write(html, page)
         found = asyncio.run(_figures(settings, name))
     except StoreAway as fault:
-        print(f"the store cannot be reached: {fault}", file=sys.stderr)
-        return 1
+        return say_away(fault)
     if not found:
         _unheard(name)
     if json:
         print(msgspec.json.encode(found).decode())
-    else:
+    elif found:
         Console().print(table.report(found))
     return 0
 

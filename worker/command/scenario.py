@@ -14,7 +14,9 @@ def scenario_of(file: Path, *, wave: bool = True) -> Scenario:
     """
     try:
         return read(file.read_text(encoding="utf-8"), wave=wave)
-    except (OSError, UnicodeDecodeError) as fault:
+    except OSError as fault:
+        raise BadSettings([f"{file}: cannot be read: {fault.strerror}"]) from None
+    except UnicodeDecodeError as fault:
         raise BadSettings([f"{file}: cannot be read: {fault}"]) from None
     except BadScenario as bad:
         raise BadSettings([f"{file}: {fault}" for fault in bad.faults]) from None

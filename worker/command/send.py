@@ -68,8 +68,11 @@ def run(settings: Settings, order: Order, json: bool) -> int:
     except Refused as fault:
         print(fault, file=sys.stderr)
         return 1
-    except (ListChanged, QueueAway) as fault:
+    except ListChanged as fault:
         print(f"{fault}; {GO_ON}", file=sys.stderr)
+        return 1
+    except QueueAway as fault:
+        print(f"{fault}; is it running, and is [broker] url right? {GO_ON}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"stopped; {GO_ON}", file=sys.stderr)

@@ -39,8 +39,7 @@ def run(place: Place, json: bool) -> int:
     try:
         uvloop.run(serve(sink, json=json))
     except OSError as fault:
-        print(f"the sink cannot listen on {place.host} port {place.port}, or keep mail: {fault}", file=sys.stderr)
-        return 1
+        return _told(fault)
     return 0
 
 
@@ -55,9 +54,18 @@ def _run_policy(place: Place, policy: Path, json: bool) -> int:
             audit = Audit(file.write) if file else Audit()
             uvloop.run(run_sites(scenario, ground, audit, json=json))
     except (OSError, OverflowError) as fault:
-        print(f"the sink cannot listen on {place.host} from port {place.port} on, or write: {fault}", file=sys.stderr)
-        return 1
+        return _told(fault)
     return 0
+
+
+def _told(fault: OSError | OverflowError) -> int:
+    """Say what is wrong: a fault of a file has its name, one of an address has none. The exit code."""
+    if isinstance(fault, OSError) and fault.filename:
+        print(f"{fault.filename}: {fault.strerror}; see --store and --audit", file=sys.stderr)
+    else:
+        why = fault.strerror if isinstance(fault, OSError) else fault
+        print(f"the sink cannot listen: {why}; give another --host or --port", file=sys.stderr)
+    return 1
 
 
 @contextmanager
@@ -75,6 +83,8 @@ def _tls(place: Place) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(place.certificate, place.key)
-    except (OSError, ssl.SSLError) as fault:
-        raise BadSettings([f"--tls-cert {place.certificate}: {fault}"]) from None
+    except ssl.SSLError:
+        raise BadSettings([f"--tls-cert {place.certificate}: no certificate with its key in PEM"]) from None
+    except OSError as fault:
+        raise BadSettings([f"--tls-cert {place.certificate}: {fault.strerror}"]) from None
     return context

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 
 import structlog
 import uvloop
@@ -10,6 +9,7 @@ import uvloop
 from feedback.store import StoreAway
 from feedback.tracker import consume
 from worker import adapters
+from worker.command.away import say_away
 from worker.outage import Outage
 from worker.settings import Settings
 
@@ -25,8 +25,7 @@ def recount(settings: Settings) -> int:
     try:
         asyncio.run(_recount(settings))
     except StoreAway as fault:
-        print(f"the store cannot be reached, so nothing was counted: {fault}", file=sys.stderr)
-        return 1
+        return say_away(fault, "nothing was counted")
     return 0
 
 

@@ -17,6 +17,7 @@ from feedback.unknown.row import id_of
 from mta.attempt import Phase, Refused
 from mta.reply import Reply
 from worker import adapters, outside
+from worker.command.away import say_away
 from worker.settings import Settings
 
 
@@ -26,8 +27,7 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
     try:
         missing, ledger = asyncio.run(_decide(settings, decisions))
     except StoreAway as fault:
-        print(f"the store cannot be reached: {fault}", file=sys.stderr)
-        return 1
+        return say_away(fault)
     waiting = [(key, kind) for key, kind in listed(ledger) if not settled(qualifier, key, kind)]
     if json:
         print(msgspec.json.encode([_kind(key, kind) for key, kind in waiting]).decode())
@@ -36,7 +36,7 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
     else:
         print("No reply waits for a decision.")
     for name in missing:
-        print(f"{name}: no such kind of reply", file=sys.stderr)
+        print(f"{name}: no such kind of reply; campaign-mta rules unknown lists them", file=sys.stderr)
     return 1 if missing else 0
 
 

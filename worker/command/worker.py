@@ -13,7 +13,10 @@ def run(settings: Settings, config: Path | None, processes: int) -> int:
         return 0
     if adapters.embedded(settings):
         raise BadSettings(
-            [f"--processes {processes}: an embedded queue or store (sqlite:///) serves one worker process"]
+            [
+                f"--processes {processes}: an embedded queue or store (sqlite:///) serves one worker process; "
+                "for more, give [broker] and [store] the urls of RabbitMQ and PostgreSQL"
+            ]
         )
     process.build(settings)  # what is wrong with the settings is said once, here, not by every child
     command = ["-c", "from worker.command import main; main()", "worker"]

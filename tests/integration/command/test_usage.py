@@ -1,14 +1,17 @@
 """What a user is told who asks for something wrong: exit code, stream and words."""
 
 import os
-import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.installation import COMMAND
+from worker.command import main
 
-ALONE = {name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_MTA")}
+pytestmark = pytest.mark.usefixtures("logs_as_they_are")
+
+Told = Callable[..., tuple[int, str, str]]
 SEND = ("send", "--delivery", "d1", "--mail-from", "bounce@a.example")
 EMBEDDED = '[broker]\nurl = "sqlite:///queue.db"\n[store]\nurl = "sqlite:///store.db"\n[[route]]\ndomain = "*"\nhosts = ["127.0.0.1:9"]\n'
 
@@ -23,9 +26,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, env=ALONE)
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def told(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Runs a command in the folder: its exit code, and what it said on either stream."""
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("CAMPAIGN_MTA")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["campaign-mta", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -42,9 +57,9 @@ def told(folder: Path, *arguments: str) -> tuple[int, str, str]:
     ],
 )  # fmt: skip
 def test_a_delivery_with_a_wrong_option_is_refused_by_the_options_name(
-    folder: Path, options: tuple[str, ...], words: str
+    folder: Path, told: Told, options: tuple[str, ...], words: str
 ) -> None:
-    code, _, err = told(folder, *SEND, *options)
+    code, _, err = told(*SEND, *options)
     assert (code, err[: len(words)]) == (2, words)
     assert not list(folder.glob("queue.db*"))
 
@@ -60,23 +75,53 @@ def test_a_delivery_with_a_wrong_option_is_refused_by_the_options_name(
         ),
     ],
 )
-def test_a_delivery_nobody_has_heard_of_is_said_to_be_unknown(folder: Path, command: str, out: str, err: str) -> None:
-    assert told(folder, command, "--delivery", "nosuch", "--json") == (0, out, err)
+def test_a_delivery_nobody_has_heard_of_is_said_to_be_unknown(told: Told, command: str, out: str, err: str) -> None:
+    assert told(command, "--delivery", "nosuch", "--json") == (0, out, err)
 
 
-def test_nothing_is_proved_of_a_delivery_that_is_not_known(folder: Path) -> None:
-    assert told(folder, "reconcile", "--delivery", "nosuch")[:2] == (0, "")
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("reconcile",), 0, "no job has been accepted yet\n"),
+        (("report",), 0, "nothing has been heard of any delivery yet; is the tracker running?\n"),
+        (("rules", "unknown", "--keep", "nosuch"), 1, "nosuch: no such kind of reply; campaign-mta rules unknown lists them\n"),
+        (("worker", "--processes", "2"), 2, "--processes 2: an embedded queue or store (sqlite:///) serves one worker process; for more, give "),
+        (("simulate", "nosuch.toml"), 2, "nosuch.toml: cannot be read: No such file or directory\n"),
+        (("sink", "--port", "0", "--store", "list.csv"), 1, "list.csv/tmp: Not a directory; see --store and --audit\n"),
+        (("sink", "--port", "0", "--tls-cert", "mail.eml"), 2, "--tls-cert mail.eml: no certificate with its key in PEM\n"),
+        (("sink", "--host", "192.0.2.1"), 1, "the sink cannot listen: "),
+        (("explain", "domain", "a..b"), 2, "DOMAIN 'a..b' has a domain with an empty label\n"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_with_what_to_do(
+    told: Told, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    found, _, err = told(*arguments)
+    assert (found, err[: len(words)]) == (code, words)
+
+
+def test_without_its_store_a_command_says_where_to_look(folder: Path, told: Told) -> None:
+    away = EMBEDDED.replace("sqlite:///store.db", "postgresql://mta@127.0.0.1:9/mta")
+    (folder / "campaign-mta.toml").write_text(away)
+    code, _, err = told("orders")
+    assert code == 1
+    assert err.startswith("the store cannot be reached: ")
+    assert err.endswith("; is it running, and is [store] url right?\n")
+
+
+def test_nothing_is_proved_of_a_delivery_that_is_not_known(told: Told) -> None:
+    assert told("reconcile", "--delivery", "nosuch")[:2] == (0, "")
 
 
 @pytest.mark.parametrize(
     ("section", "key"), [("traffic", "traffic.rules: "), ("feedback", "feedback.rules: ")]
 )  # fmt: skip
 def test_the_doctor_names_a_rule_file_that_cannot_be_read_and_keeps_its_brackets(
-    section: str, key: str, folder: Path
+    section: str, key: str, folder: Path, told: Told
 ) -> None:
     (folder / "campaign-mta.toml").write_text(EMBEDDED + f'[{section}]\nrules = ["[a].toml"]\n')
-    code, out, _ = told(folder, "doctor", "--json")
+    code, out, _ = told("doctor", "--json")
     assert code == 1
     assert f"{key}{folder}/[a].toml: cannot be read: No such file or directory" in out
-    _, shown, _ = told(folder, "doctor")
+    _, shown, _ = told("doctor")
     assert "[a].toml" in "".join(shown.split())

@@ -10,6 +10,12 @@ import typer
 
 from worker.command.verbs import deliveries, dkim, explain, orders, processes, rules, sink, trials
 
+EPILOG = """The configuration is the file of --config, else of $CAMPAIGN_MTA_CONFIG, else
+./campaign-mta.toml; campaign-mta doctor looks whether all is in order.
+
+Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or
+configuration. campaign-mta --install-completion teaches your shell the words."""
+
 
 def _say_version(wanted: bool) -> None:
     if wanted:
@@ -32,6 +38,7 @@ def gathered() -> typer.Typer:
     app = typer.Typer(
         name="campaign-mta",
         callback=_whole,
+        epilog=EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -12,8 +12,8 @@ app = typer.Typer(
 )
 
 
-KeyDomain = Annotated[str, typer.Argument(metavar="DOMAIN")]
-Selector = Annotated[str, typer.Argument(metavar="SELECTOR")]
+KeyDomain = Annotated[str, typer.Argument(metavar="DOMAIN", help="The signing domain, d= of the signature.")]
+Selector = Annotated[str, typer.Argument(metavar="SELECTOR", help="The name of the key under it, s= of the signature.")]
 KeyPath = Annotated[
     Path | None,
     typer.Option(
@@ -51,7 +51,7 @@ def dkim_record(
 def dkim_check(
     domain: KeyDomain, selector: Selector, key_file: KeyPath = None, config: Config = None, json: Json = False
 ) -> None:
-    """Compare a key with what is published for it."""
+    """Compare a key with what DNS has for it. Exit code 1: it differs, or cannot be read."""
     from worker.command.dkim import Wanted, check
 
     raise typer.Exit(check(settled(config), Wanted(domain, selector, key_file), json))

@@ -11,9 +11,11 @@ app = typer.Typer(help="Why a job is where it is; which rule and limits apply to
 
 @app.command("job")
 def explain_job(
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")], config: Config = None, json: Json = False
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="As it was published.")],
+    config: Config = None,
+    json: Json = False,
 ) -> None:
-    """The story of one message so far, and what happens next."""
+    """The story of one message so far, what is in its way, and what happens next."""
     from worker.command.explain_job import run
 
     raise typer.Exit(run(settled(config), job_id, json))
@@ -21,9 +23,11 @@ def explain_job(
 
 @app.command("domain")
 def explain_domain(
-    name: Annotated[str, typer.Argument(metavar="DOMAIN")], config: Config = None, json: Json = False
+    name: Annotated[str, typer.Argument(metavar="DOMAIN", help="A recipient's domain, or an address.")],
+    config: Config = None,
+    json: Json = False,
 ) -> None:
-    """The site behind a domain, its rule and its limits."""
+    """The site behind a domain, its rule and limits, what was learnt of it and why, orders, storms and ramps."""
     from worker.command.explain_domain import run
 
     raise typer.Exit(run(settled(config), name, json))

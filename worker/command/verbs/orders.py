@@ -64,7 +64,8 @@ def override(
     ] = None,
     rate: Annotated[str | None, typer.Option("--rate", metavar="R", help="Messages: n/s, n/min or n/h.")] = None,
     messages_per_connection: Annotated[
-        int | None, typer.Option("--messages-per-connection", metavar="N", min=1, max=100_000)
+        int | None,
+        typer.Option("--messages-per-connection", metavar="N", min=1, max=100_000, help="Then it is closed."),
     ] = None,
     lasts: Annotated[str | None, typer.Option("--for", metavar="D", help="Such as 2h; then it ends by itself.")] = None,
     end: Annotated[bool, typer.Option("--end", help="End an override given before.")] = False,
@@ -95,13 +96,12 @@ def override(
 
 @app.command()
 def cancel(
-    delivery: Annotated[str, typer.Argument(metavar="DELIVERY_ID")],
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY_ID", help="As `send` or the campaign service named it.")],
     why: Why = "",
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Call a delivery off, for good: no new attempt in any worker after 2 seconds; every job that is not settled yet ends
-    with one `cancelled` event.
+    """Call a delivery off, for good: no new attempt in any worker after 2 seconds; every open job ends as `cancelled`.
 
     A job that the receiver may have taken without our knowing is cancelled with `in_doubt` true.
     Jobs that come up later are accepted and cancelled at once.

@@ -21,9 +21,13 @@ def demo(config: Config = None) -> None:
 @app.command()
 def worker(
     config: Config = None,
-    processes: Annotated[int, typer.Option(min=1, max=256, help="Worker processes under this one.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Worker processes under this one.")] = 1,
 ) -> None:
-    """Consume send jobs, send the mails, report their fate. SIGTERM drains and exits 0."""
+    """Consume send jobs, send the mails, report their fate. SIGTERM drains and exits 0.
+
+    Start as many as you like, on as many machines: they share jobs and limits through broker and store, and wait for
+    either while it is away. An embedded queue or store (sqlite:///) serves one process.
+    """
     signal.signal(signal.SIGTERM, _leave)
     from worker.command.worker import run
 
@@ -57,7 +61,10 @@ def console(
     ] = False,
     config: Config = None,
 ) -> None:
-    """The web console: deliveries, messages, sites, workers, unknown replies. Until SIGTERM."""
+    """The web console: deliveries, messages, sites, workers, unknown replies. Until SIGTERM.
+
+    It listens where the configuration says, by default at 127.0.0.1:8025, and needs a password or a token there.
+    """
     from worker.command.console import describe, make_hash, run
 
     if hash:

@@ -12,7 +12,9 @@ app = typer.Typer(help="The rules that say what replies mean: check, try, settle
 
 @app.command("check")
 def rules_check(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", exists=True, dir_okay=False)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A file of rules.", exists=True, dir_okay=False)
+    ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -30,7 +32,10 @@ def rules_check(
 
 @app.command("replay")
 def rules_replay(
-    log: Annotated[Path, typer.Argument(metavar="LOG", exists=True, dir_okay=False)],
+    log: Annotated[
+        Path,
+        typer.Argument(metavar="LOG", help="Attempts or events.", exists=True, dir_okay=False),
+    ],
     files: Annotated[
         list[Path], typer.Option("--rules", metavar="FILE", help="Instead of the configured ones; repeatable.")
     ],

@@ -11,31 +11,43 @@ app = typer.Typer(no_args_is_help=True)
 
 
 BEHAVIOUR = """\
-What the sink answers is written in the recipient's local part, after a plus sign. Any other recipient is accepted.
+What the sink answers is written in the recipient's local part, after a plus
+sign. Any other recipient is accepted.
 
-  user+CODE                 CODE (4yz or 5yz) at RCPT, always: user+450, user+550; 421 also closes the connection
-  user+CODE-X.Y.Z           the same with this enhanced status code: user+550-5.7.1, user+421-4.7.28
-  user+dot-CODE[-X.Y.Z]     the same after the final dot; nothing is stored
-  user+greylist[-Ns]        451 4.7.1 at RCPT until N seconds (60) have passed since the first attempt
-  user+slow-Ns              the reply to RCPT comes after N seconds
-  user+dot-slow-Ns          the reply to the final dot comes after N seconds; the message is stored before
-  user+drop                 the connection is closed instead of a reply to RCPT
-  user+drop-dot             the connection is closed after the final dot; nothing is stored
-  user+drop-taken           the message is stored, then the connection is closed without a reply
+  user+CODE               4yz or 5yz at RCPT: user+450, user+550; after 421
+                          the connection is closed
+  user+CODE-X.Y.Z         the same with this enhanced status code:
+                          user+550-5.7.1, user+421-4.7.28
+  user+dot-CODE[-X.Y.Z]   the same after the final dot; nothing is stored
+  user+greylist[-Ns]      451 4.7.1 at RCPT until N seconds (60) have passed
+                          since the first attempt
+  user+slow-Ns            the reply to RCPT comes after N seconds
+  user+dot-slow-Ns        the reply to the final dot comes after N seconds;
+                          the message is stored before
+  user+drop               the connection is closed instead of a reply to RCPT
+  user+drop-dot           it is closed after the final dot; nothing is stored
+  user+drop-taken         the message is stored, then the connection is
+                          closed without a reply
 
-CODE, dot-CODE and the drops may end in -once, -twice or -Ntimes: so often for each sender and recipient, then accepted
-(user+421-twice, user+451-4.3.2-5times, user+drop-taken-once). Several go together: user+greylist-10s+slow-2s.
+CODE, dot-CODE and the drops may end in -once, -twice or -Ntimes: so often for
+each sender and recipient, then accepted (user+421-twice,
+user+451-4.3.2-5times, user+drop-taken-once). Several go together:
+user+greylist-10s+slow-2s.
 """
 
 POLICY = """\
-With --policy FILE the sink behaves like the site tables of a scenario for `campaign-mta simulate`, in real time:
-max_connections, max_rate, max_per_connection, greylist, bad_recipients, transient, down, block, change and latency. The
-limits hold for each client address by itself; the times of `down` and `change` count from the sink's start.
+With --policy FILE the sink behaves like the site tables of a scenario for
+`campaign-mta simulate`, in real time: max_connections, max_rate,
+max_per_connection, greylist, bad_recipients, transient, down, block, change
+and latency. The limits hold for each client address by itself; the times of
+`down` and `change` count from the sink's start.
 
-Each site has a port of its own, in the file's order after the common one (any free ones with --port 0); --json names them:
-{"host", "port", "sites": {NAME: PORT}}. At the common port a recipient belongs to the site that its domain names: NAME
-itself, *.NAME or NAME.*, the longest name first, else to the first site. At the end the sites' own counts are printed;
---audit FILE gets a JSON line for each event.
+Each site has a port of its own, in the file's order after the common one (any
+free ones with --port 0); --json names them:
+{"host", "port", "sites": {NAME: PORT}}. At the common port a recipient
+belongs to the site that its domain names: NAME itself, *.NAME or NAME.*, the
+longest name first, else to the first site. At the end the sites' own counts
+are printed; --audit FILE gets a JSON line for each event.
 """
 
 

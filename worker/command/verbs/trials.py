@@ -27,7 +27,7 @@ answered with line (its number) and error; the exit code is then 1."""
 @app.command(epilog=QUALIFY_LINES)
 def qualify(
     config: Config = None,
-    json: Annotated[bool, typer.Option("--json", help="As it always does.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The output is always JSON lines.")] = False,
 ) -> None:
     """JSON lines in, JSON lines out: what replies mean for recipient, message and site."""
     from worker.command.qualify import run
@@ -35,12 +35,31 @@ def qualify(
     raise typer.Exit(run(settled(config)))
 
 
-@app.command("simulate")
+SCENARIO = """A scenario is TOML: seed, horizon ("24h"), messages, workers, sources, and a
+table `site` for each receiving site. A site has a name, a share of the
+messages, the latency of a round trip, and what it hides from the sender:
+max_connections, max_rate ("3000/min"), max_per_connection, greylist ("5m"),
+bad_recipients and transient (shares),
+down = {at = "1h", for = "20m"}, change = {at = "30m", max_rate = "600/min"}
+(each a list of such) and
+block = {throttled_share = 0.2, over = "5m", for = "1h"}.
+
+The same file and seed give the same output. Of the controllers, adaptive is
+the product, static its rules alone; postfix and kumomta do what those do by
+default."""
+
+
+@app.command("simulate", epilog=SCENARIO)
 def simulate_command(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml")],
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.toml", help="See below.")],
     controller: Annotated[
         list[str] | None,
-        typer.Option("--controller", metavar="NAME", help="adaptive, static, postfix or kumomta; repeatable."),
+        typer.Option(
+            "--controller",
+            metavar="NAME",
+            help="adaptive (default), static, postfix or kumomta; repeatable.",
+            autocompletion=lambda: ["adaptive", "static", "postfix", "kumomta"],
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw rate, hidden limit and refusals over time.")
@@ -56,7 +75,10 @@ def simulate_command(
 
 @app.command()
 def doctor(config: Config = None, json: Json = False) -> None:
-    """Check configuration, broker, store, DNS, keys and source addresses, and say what to mend."""
+    """Check configuration, broker, store, DNS, keys and source addresses, and say what to mend.
+
+    Noted, and no fault: lanes that are closed, and suspensions. Exit code 1: there is something to mend.
+    """
     from worker.command.doctor import run
 
     raise typer.Exit(run(settled(config), json))
