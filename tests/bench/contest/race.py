@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -67,7 +69,8 @@ class Place:
 
 @contextmanager
 def place(tools: Path, own_network: bool, bits: int = 2048) -> Iterator[Place]:
-    """A folder for the whole race, with the RSA key that all sign with."""
+    """A folder for the whole race, with the RSA key that all sign with. Told to end by SIGTERM, a race ends what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="campaign-mta-bench-"))
     folder.chmod(0o755)
     made = Place(folder, tools, own_network)
