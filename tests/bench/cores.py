@@ -24,6 +24,7 @@ from tests.bench.contest.contestant import Contestant
 from tests.bench.contest.load import Load
 from tests.bench.contest.loopback import own_network
 from tests.bench.contest.race import Failed, Place, Result
+from tests.bench.contest.table import brief
 
 _ROOT = Path(__file__).parents[2]
 _WARM_UP = 1000
@@ -73,9 +74,12 @@ def main() -> int:
     for bits in options.bits:
         results: dict[Setting, list[Result | Failed]] = {setting: [] for setting in SETTINGS}
         with race.place(_ROOT / "build" / "bench-tools", alone, bits) as ground:
-            for _ in range(options.rounds):
+            for number in range(options.rounds):
                 for setting in SETTINGS:
                     results[setting].append(turn(setting, ground, Load(options.count, 10_000, 1)))
+                    console.print(
+                        f"round {number + 1}, RSA-{bits}, {setting}: {brief(results[setting][-1])}", markup=False
+                    )
         told += show(console, bits, results)
     (_ROOT / "build" / "bench-cores.json").write_text(json.dumps(told, indent=1) + "\n")
     return 0

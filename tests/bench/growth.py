@@ -26,7 +26,7 @@ from tests.bench.contest.load import Load
 from tests.bench.contest.loopback import own_network
 from tests.bench.contest.race import Failed, Place, Result
 from tests.bench.contest.sink import sink
-from tests.bench.contest.table import Row
+from tests.bench.contest.table import Row, brief
 
 WARM_UP = 2000
 """Mails of the course's own kind, sent before the clock starts; a course with fewer of them begins with as many as it has."""
@@ -108,7 +108,7 @@ def main() -> int:
         for number in range(options.rounds):
             for load in loads:
                 results[load] += turn(ground, load)
-                console.print(f"round {number + 1}, {load.count:,} mails of {load.size // 1000} kB to {load.domains:,} domains: {_brief(results[load][-1])}", highlight=False, markup=False)  # fmt: skip
+                console.print(f"round {number + 1}, {load.count:,} mails of {load.size // 1000} kB to {load.domains:,} domains: {brief(results[load][-1])}", highlight=False, markup=False)  # fmt: skip
     for axis in chosen:
         show(console, axis, results)
     console.print(
@@ -162,10 +162,6 @@ def _figures(row: Row, first: Row) -> list[str]:
         f"{row.median('peak_mb'):,.0f}",
         f"{row.median('others'):.0%}",
     ]
-
-
-def _brief(result: Result | Failed) -> str:
-    return f"{result.rate:.0f}/s" if isinstance(result, Result) else f"no figure: {result.why.strip()[-200:]}"
 
 
 def _write(chosen: Sequence[Axis], results: Mapping[Load, Sequence[Result | Failed]]) -> None:

@@ -69,14 +69,10 @@ def _race(
         for each in contestants:
             began = time.monotonic()
             results[each.name].append(turn(each, ground, courses))
-            said = ", ".join(_brief(result) for result in results[each.name][-1])
+            said = ", ".join(table.brief(result) for result in results[each.name][-1])
             took = time.monotonic() - began
             console.print(f"round {number + 1} of {rounds}, {each.name}: {said} ({took:.0f} s)", markup=False)
     return table.rows(contestants, courses, results), median(signatures)
-
-
-def _brief(result: Result | Failed) -> str:
-    return f"{result.rate:.0f}/s" if isinstance(result, Result) else f"no figure: {result.why.strip()[-200:]}"
 
 
 def _write(

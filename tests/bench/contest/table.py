@@ -66,6 +66,11 @@ class Row:
         }
 
 
+def brief(result: Result | Failed) -> str:
+    """For a line that tells how far a benchmark has come."""
+    return f"{result.rate:.0f}/s" if isinstance(result, Result) else f"no figure: {result.why.strip()[-200:]}"
+
+
 def show(console: Console, rows: Sequence[Row], rounds: int) -> None:
     for load in dict.fromkeys(row.load for row in rows):
         course = [row for row in rows if row.load == load]
