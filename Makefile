@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker bench-growth bench-cores faults conformance world lock audit schemas release clean
+.PHONY: demo test lint venv services bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-expiry bench-tracker bench-growth bench-cores faults conformance world lock audit schemas release clean
 
 demo: .venv/.runtime
 	$(BIN)/campaign-mta demo
@@ -20,7 +20,7 @@ lint: .venv/.test
 venv: .venv/.test
 
 # Each prints a table and writes build/NAME.json; bench-traffic also holds the simulator against real processes.
-bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-tracker bench-growth bench-cores: .venv/.test services
+bench bench-smtp bench-dkim bench-traffic bench-line bench-backlog bench-expiry bench-tracker bench-growth bench-cores: .venv/.test services
 	$(BIN)/python -m tests.bench.$(or $(patsubst bench-%,%,$(filter bench-%,$@)),whole)
 	$(if $(filter bench-traffic,$@),$(BIN)/python -m tests.bench.wire)
 

@@ -138,7 +138,7 @@ class Course:
         while len(self.ends) < expected:
             messages = await stream.take(100)
             for event in (event for message in messages for event in decode(message.body)):
-                at = _posix(event.at)
+                at = posix(event.at)
                 self.first = min(self.first or at, at)
                 if event.event == "sent" and str(event.rcpt_to).endswith(f"@{wanted}.example"):
                     self.ends[event.job_id] = at
@@ -146,7 +146,7 @@ class Course:
         return self.ends
 
 
-def _posix(at: str) -> float:
+def posix(at: str) -> float:
     return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
 
 
