@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from feedback.event import decode
-from tests.bench.line import Course, Row, posix, place
+from tests.bench.line import Course, Row, place, posix
 from worker.queue import Job
 from worker.queue.rabbit import RabbitFeedback
 

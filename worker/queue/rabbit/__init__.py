@@ -9,10 +9,11 @@
 
 Busy sites, at most 64, have two queues of their own: what is published for their domains, and what was looked at, written
 down, and could not go. The second is consumed as fast as the gate gives leave, and not at all while the site takes nothing;
-of the first, a few are taken even then, so that each job is known to the log and expires on time. Which sites these are is
-listed in `<prefix>.sites`; which domains lead to them is in the broker's bindings and nowhere else. What no binding knows goes
-to the queue of all others. A job whose MX turns out to belong to a busy site that takes no more is put with the site's held
-ones. What comes back from the ladder comes by the common queue, lest it stand behind the site's new mail.
+of the first, as many are taken even then as others leave room for, so that each job is known to the log and expires on
+time. Which sites these are is listed in `<prefix>.sites`; which domains lead to them is in the broker's bindings and
+nowhere else. What no binding knows goes to the queue of all others. A job whose MX turns out to belong to a busy site that
+takes no more is put with the site's held ones. What comes back from the ladder comes by the common queue, lest it stand
+behind the site's new mail.
 
 A ticket that must wait climbs down a ladder of queues that hold it 2**n seconds each; a header names the rungs where it
 stays, and it passes the others by. No plugin is needed, and the same declarations hold on RabbitMQ 3.10 and 4.x.
