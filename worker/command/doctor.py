@@ -128,7 +128,7 @@ async def _traffic(settings: Settings, now: float) -> Finding:
         async with adapters.opened(adapters.records(settings)) as records:
             sites = lane.sites(await records.lanes(), [], ceilings(settings), now)
             closed = lane.closed(sites, await closures(records, sites), now)
-    except StoreAway as fault:
+    except (StoreAway, NewerStore) as fault:
         return Finding(what, str(fault))
     except BadSettings:
         return Finding(what, note="told when the traffic rules are in order")

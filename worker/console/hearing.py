@@ -6,6 +6,9 @@ from worker.console.records import LaneChange, Records
 from worker.console.views.lane import SiteRow
 from worker.console.views.message import Heard
 
+_CHANGES = 500
+"""Changes that are looked through for a lane's closure."""
+
 
 async def hear(records: Records, job_id: str) -> Heard | None:
     """None: neither log nor tracker knows such a job."""
@@ -24,6 +27,3 @@ async def closures(records: Records, known: Sequence[SiteRow]) -> Sequence[LaneC
     """The newest changes of these sites' lanes that are closed or on trial: why they were closed is among them."""
     shut = [row.lane for site in known for row in site.lanes if row.state in ("closed", "on trial")]
     return await records.changes(shut, _CHANGES) if shut else ()
-
-
-_CHANGES = 500

@@ -7,8 +7,7 @@ import typer
 
 from worker.command.verbs.options import Config, Json, settled
 
-app = typer.Typer(no_args_is_help=True)
-
+app = typer.Typer()
 
 OneDelivery = Annotated[str | None, typer.Option("--delivery", metavar="ID", help="This delivery only.")]
 

@@ -6,8 +6,7 @@ import typer
 
 from worker.command.verbs.options import Config, Json, settled
 
-app = typer.Typer(no_args_is_help=True)
-
+app = typer.Typer()
 
 Target = Annotated[
     str,

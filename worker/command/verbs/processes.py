@@ -7,7 +7,7 @@ import typer
 
 from worker.command.verbs.options import Config, settled
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.command()

@@ -7,8 +7,7 @@ import typer
 
 from worker.command.verbs.options import Config, Json
 
-app = typer.Typer(no_args_is_help=True)
-
+app = typer.Typer()
 
 BEHAVIOUR = """\
 What the sink answers is written in the recipient's local part, after a plus

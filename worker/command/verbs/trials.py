@@ -7,8 +7,7 @@ import typer
 
 from worker.command.verbs.options import Config, Json, settled
 
-app = typer.Typer(no_args_is_help=True)
-
+app = typer.Typer()
 
 QUALIFY_LINES = """Each line of the input is an object: reply, the only member required, is a
 reply as a server gave it ("550 5.1.1 User unknown"; lines of a long reply
