@@ -68,7 +68,11 @@ class Row:
 
 def brief(result: Result | Failed) -> str:
     """For a line that tells how far a benchmark has come."""
-    return f"{result.rate:.0f}/s at {result.cpu_ms:.2f} ms" if isinstance(result, Result) else f"no figure: {result.why.strip()[-200:]}"
+    return (
+        f"{result.rate:.0f}/s at {result.cpu_ms:.2f} ms"
+        if isinstance(result, Result)
+        else f"no figure: {result.why.strip()[-200:]}"
+    )
 
 
 def show(console: Console, rows: Sequence[Row], rounds: int) -> None:
