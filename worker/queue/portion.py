@@ -56,6 +56,10 @@ class Portion:
         """How many more there would be room for, were the site open."""
         return max(self.limit - self.on_the_way, 0)
 
+    def tight(self, now: float) -> bool:
+        """Whether it is no matter of moments until there is room again: the site takes nothing, or its tickets wait."""
+        return self.opens(now) > now or self.limit < min(FIRST, self._most)
+
     def forget(self) -> None:
         """What the lanes said holds no more."""
         self._lanes.clear()

@@ -143,14 +143,15 @@ class Sites:
                 taken.append(delivery)
             if len(taken) == before:
                 break
-        return taken + self._enter(closed, limit - len(taken), queues.SPARE)
+        tight = [line for line in closed if line.portion.tight(now)]
+        return taken + self._enter(tight, limit - len(taken), queues.SPARE)
 
-    def _enter(self, closed: list[Line], limit: int, most: int) -> list[Delivery]:
-        """Those that are published for sites which take nothing now, of each in turn."""
+    def _enter(self, lines: list[Line], limit: int, most: int) -> list[Delivery]:
+        """Some of those that are published for sites which take no more now, of each in turn."""
         taken: list[Delivery] = []
         while True:
             before = len(taken)
-            for line in closed:
+            for line in lines:
                 if len(taken) >= limit or self._entering.on_the_way >= most:
                     return taken
                 if delivery := line.fresh.pop():

@@ -70,6 +70,14 @@ def test_leave_opens_a_lane_at_once() -> None:
     assert portion.opens(3.0) == 3.0
 
 
+def test_room_is_tight_where_a_site_takes_nothing_or_its_tickets_wait_and_not_where_it_is_only_full() -> None:
+    full, closed, slow = Portion(MOST), Portion(MOST), Portion(MOST)
+    full.on_the_way = FIRST
+    closed.held("lane", 50.0, 2.0)
+    slow.passed("lane", 1.0, 2.0)
+    assert [portion.tight(3.0) for portion in (full, closed, slow)] == [False, True, True]
+
+
 def test_what_was_said_can_be_forgotten() -> None:
     portion = Portion(MOST)
     portion.held("lane", 50.0, 2.0)
