@@ -12,12 +12,11 @@ import msgspec
 import structlog
 import uvloop
 
-from feedback.qualifier.unknown import Key, Unknown
 from mta.routing.route import Host
 from mta.routing.routes import parse_host
 from worker import adapters, outside
 from worker.command.site import ceilings, site_behind
-from worker.command.unknown import settled
+from worker.command.unknown import meaning
 from worker.console.desk import Desk, Seams
 from worker.settings import BadSettings, Settings
 
@@ -119,15 +118,12 @@ def _seams(settings: Settings) -> Seams:
     qualifier = outside.qualifier(settings)
     routing = outside.routing(settings, random.Random())
 
-    def known(key: Key, kind: Unknown) -> bool:
-        return settled(qualifier, key, kind)
-
     return Seams(
         records=adapters.records(settings),
         replies=adapters.unknown_replies(settings),
         book=adapters.order_book(settings),
         ceiling=ceilings(settings),
-        settled=known,
+        meaning=partial(meaning, qualifier),
         pools=tuple(outside.pools(settings)),
         site_of=partial(site_behind, routing),
     )

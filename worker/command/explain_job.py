@@ -50,7 +50,7 @@ async def _learn(settings: Settings, job_id: str) -> Known | None:
         if heard is None:
             return None
         story = message.story(heard, time.time())
-        if story.standing in ("sent", "failed", "cancelled"):
+        if story.final:
             return heard, story, []
         domain = story.address.rpartition("@")[2]
         site = story.site or await site_behind(outside.routing(settings, random.Random()), domain)

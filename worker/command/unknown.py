@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from feedback.qualification import Qualification
 from feedback.qualifier import Qualifier
 from feedback.qualifier.unknown import Decision, Key, Ledger, Unknown, listed
 from feedback.store import StoreAway
@@ -28,7 +29,7 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
         missing, ledger = asyncio.run(_decide(settings, decisions))
     except StoreAway as fault:
         return say_away(fault)
-    waiting = [(key, kind) for key, kind in listed(ledger) if not settled(qualifier, key, kind)]
+    waiting = [(key, kind) for key, kind in listed(ledger) if meaning(qualifier, key, kind).to_qualify]
     if json:
         print(msgspec.json.encode([_kind(key, kind) for key, kind in waiting]).decode())
     elif waiting:
@@ -52,12 +53,11 @@ async def _decide(settings: Settings, decisions: Sequence[tuple[str, Decision]])
         return missing, await replies.kept() if decisions else ledger
 
 
-def settled(qualifier: Qualifier, key: Key, kind: Unknown) -> bool:
-    """A rule made since knows the kind. Of its receiver the site is all that was kept."""
+def meaning(qualifier: Qualifier, key: Key, kind: Unknown) -> Qualification:
+    """What a kind is taken for now; a rule made since may know it. Of its receiver the site is all that was kept."""
     code, _, text = kind.example.partition(" ")
     ending = Refused(Reply(int(code), text))
-    verdict = qualifier.qualify(Phase(key.phase), ending, f"mx.{kind.site}", kind.site)
-    return not verdict.qualification.to_qualify
+    return qualifier.qualify(Phase(key.phase), ending, f"mx.{kind.site}", kind.site).qualification
 
 
 def _kind(key: Key, kind: Unknown) -> dict[str, object]:

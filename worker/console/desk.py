@@ -26,14 +26,14 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seams:
-    """What the console stands on. `ceiling`: the traffic rule of a site; `settled`: whether a rule knows a kind of reply;
+    """What the console stands on. `ceiling`: the traffic rule of a site; `meaning`: what a kind of reply is taken for;
     `pools`: the names of the egress pools; `site_of`: the site behind a domain, None where it cannot be told soon."""
 
     records: Records
     replies: UnknownReplies
     book: OrderBook
     ceiling: lane.CeilingOf
-    settled: unknown.Settled
+    meaning: unknown.Meaning
     pools: tuple[str, ...]
     site_of: Callable[[str], Awaitable[str | None]]
 
@@ -110,8 +110,7 @@ class Desk:
         if heard is None:
             return None
         told = message.story(heard, self.now())
-        final = told.standing in ("sent", "failed", "cancelled")
-        return told if final else replace(told, hindrances=tuple(await self._hindrances(told)))
+        return told if told.final else replace(told, hindrances=tuple(await self._hindrances(told)))
 
     async def _hindrances(self, told: message.Story) -> list[str]:
         domain = told.address.rpartition("@")[2].lower()
@@ -141,7 +140,7 @@ class Desk:
 
     async def unknown(self) -> list[unknown.KindRow]:
         await self.open()
-        return unknown.waiting(await self._seams.replies.kept(), self._seams.settled)
+        return unknown.waiting(await self._seams.replies.kept(), self._seams.meaning)
 
     async def actions(self) -> Sequence[Action]:
         return await (await self._records()).actions(ACTIONS)

@@ -62,6 +62,7 @@ def show(
         "token": state.door.form_token(session.id) if session else "",
         "now": state.desk.now(),
         "path": request.url.path,
+        "what": "",
         "done": DONE.get(request.query_params.get("done", "")),
     }
     return HTMLResponse(state.templates.get_template(template).render({**always, **told}), status)

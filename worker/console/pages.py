@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from feedback.qualifier.unknown import Decision
 from worker.console.api import give
-from worker.console.desk import Who
+from worker.console.desk import Desk, Who
 from worker.console.door import COOKIE, STAYS, VISIT, Door, Session, Turned
 from worker.console.entry import AtDesk, AtDoor, Origin, PageSession
 from worker.console.looks import show
@@ -17,13 +17,14 @@ from worker.console.order import WISHES, read
 from worker.console.records import Search
 from worker.console.views import chart, unknown
 from worker.console.views.delivery import REASONS
-from worker.console.views.lane import cancelled
+from worker.console.views.lane import SiteRow, cancelled, concerning
+from worker.console.views.lane import orders as order_rows
 from worker.console.views.wording import STANDINGS
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
-PER_PAGE, LISTED = 50, 300
-"""Rows of a page of messages; deliveries shown."""
+PER_PAGE, LISTED, SITES = 50, 300, 100
+"""Rows of a page of messages; deliveries and sites shown."""
 
 Text = Annotated[str, Query(max_length=200)]
 Name = Annotated[str, Query(max_length=1000)]
@@ -173,29 +174,37 @@ async def message(request: Request, session: PageSession, desk: AtDesk, id: Name
 
 @router.get("/find")
 async def find(request: Request, session: PageSession, desk: AtDesk, q: Name = "") -> Response:
-    """A job by its id, a delivery by its name, or the messages to an address."""
+    """A job by its id, a delivery or a site by its name, or the messages to an address."""
     wanted = q.strip()
     if wanted and await desk.story(wanted) is not None:
         return RedirectResponse("/message?" + urlencode({"id": wanted}), 303)
     if wanted and "@" not in wanted and await desk.delivery(wanted) is not None:
         return RedirectResponse("/delivery?" + urlencode({"id": wanted}), 303)
+    if wanted and "@" not in wanted and await site_named(desk, wanted.lower()) is not None:
+        return RedirectResponse("/site?" + urlencode({"name": wanted.lower()}), 303)
     rows = await desk.addressed(wanted) if wanted else []
     return show(request, "find.html", session, {"rows": rows, "q": wanted})
 
 
 @router.get("/sites")
 async def sites(request: Request, session: PageSession, desk: AtDesk) -> Response:
-    told = {"sites": await desk.sites(), "orders": await desk.orders(), "changes": await desk.changes(None)}
+    known = await desk.sites()
+    told = {"sites": known[:SITES], "more": len(known) - SITES}
+    told |= {"orders": await desk.orders(), "changes": await desk.changes(None)}
     return show(request, "sites.html", session, told)
+
+
+async def site_named(desk: Desk, name: str) -> SiteRow | None:
+    return next((one for one in await desk.sites() if one.site == name), None)
 
 
 @router.get("/site")
 async def site(request: Request, session: PageSession, desk: AtDesk, name: Name) -> Response:
-    found = next((one for one in await desk.sites() if one.site == name), None)
+    found = await site_named(desk, name)
     if found is None:
         raise HTTPException(404, f"No mail has been sent to a site {name}.")
     changes = await desk.changes([lane.lane for lane in found.lanes])
-    orders = [one for one in await desk.orders() if one.target == name or ">" in one.target or "*" in one.target]
+    orders = order_rows(concerning(found, await desk.standing(), desk.now()))
     return show(request, "site.html", session, {"site": found, "changes": changes, "orders": orders})
 
 
@@ -239,7 +248,8 @@ async def order_form(
     if what not in WISHES:
         raise HTTPException(404, "There is no such order.")
     fields = {"delivery_id" if what == "cancel" else "target": target, "pool": pool, "matter": matter}
-    return order_page(request, session, what, fields)
+    present = await site_named(desk, target) if what == "override" else None
+    return order_page(request, session, fields, {"what": what, "site": present})
 
 
 @router.post("/order")
@@ -250,15 +260,14 @@ async def order(request: Request, session: PageSession, actor: Actor, desk: AtDe
     given = {name: text(fields, name) for name in fields if name not in ("what", "form_token", "back")}
     wish = read(what, given)
     if isinstance(wish, list):
-        return order_page(request, session, what, given, wish)
+        return order_page(request, session, given, {"what": what, "faults": wish})
     await give(desk, actor, wish)
     if what == "cancel":
         return RedirectResponse("/delivery?" + urlencode({"id": given["delivery_id"], "done": what}), 303)
     return RedirectResponse("/sites?" + urlencode({"done": f"end {given['matter']}" if what == "end" else what}), 303)
 
 
-def order_page(
-    request: Request, session: Session, what: str, fields: dict[str, str], faults: list[str] | None = None
-) -> Response:
-    told = {"what": what, "fields": fields, "faults": faults or [], "pools": request.app.state.desk.pools}
-    return show(request, "order.html", session, told, 400 if faults else 200)
+def order_page(request: Request, session: Session, fields: dict[str, str], about: dict[str, Any]) -> Response:
+    """`about`: `what` is ordered, the `faults` of the form sent, the `site` whose present limits are shown."""
+    told = {"faults": [], "site": None, "fields": fields, "pools": request.app.state.desk.pools, **about}
+    return show(request, "order.html", session, told, 400 if told["faults"] else 200)

@@ -68,6 +68,15 @@ async def test_every_page_fits_is_named_and_breaks_no_policy(
     assert [line for line in told if "404" not in line] == []  # one page is missing on purpose
 
 
+async def test_every_page_fits_whatever_the_width_of_its_window(served: Served, browser: Browser) -> None:
+    page = await signed_in(browser, served, "desktop", "light")
+    for name, path in PAGES.items():
+        await page.goto(served.url + path)
+        for width in (320, 740, 1000, 1130, 1920):
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate(AMISS) == [], (name, width)
+
+
 async def signed_in(browser: Browser, served: Served, width: str, scheme: str) -> Page:
     """The sign-in page is looked at on the way."""
     high = WIDTHS[width]

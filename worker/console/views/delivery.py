@@ -66,13 +66,16 @@ class DomainRow:
     waits: Waits | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteRow:
     """A site's share of a delivery. `site` None: domains of which nothing has been tried yet, so that nobody knows."""
 
     site: str | None
     domains: int
     accepted: int
+    sent: int
+    failed: int
+    cancelled: int
     in_flight: int
     rate: float
     finish: float | None
@@ -229,8 +232,17 @@ def _sites(told: Told, reaches: Sequence[Reach], now: float) -> tuple[SiteRow, .
 def _site(site: str | None, domains: Sequence[tuple[DomainFigures, int]], lately: float, now: float) -> SiteRow:
     left = sum(of.in_flight for of, _ in domains)
     rate = sum(settled for _, settled in domains) / lately if left else 0.0
-    accepted = sum(of.accepted for of, _ in domains)
-    return SiteRow(site, len(domains), accepted, left, rate, finish(left, rate, now) if left else None)
+    return SiteRow(
+        site=site,
+        domains=len(domains),
+        accepted=sum(of.accepted for of, _ in domains),
+        sent=sum(of.sent for of, _ in domains),
+        failed=sum(of.failed for of, _ in domains),
+        cancelled=sum(of.cancelled for of, _ in domains),
+        in_flight=left,
+        rate=rate,
+        finish=finish(left, rate, now) if left else None,
+    )
 
 
 def site_of(event: bytes | None) -> str | None:

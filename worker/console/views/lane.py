@@ -76,7 +76,7 @@ class OrderRow:
 
 
 def sites(kept: Sequence[Kept], orders: Sequence[Order], ceiling: CeilingOf, now: float) -> list[SiteRow]:
-    """All sites that mail was sent to, in the order of their names; those with trouble first."""
+    """All sites that mail was sent to, in the order of their names; those with trouble first, idle ones last."""
     standing = Standing.of(orders)
     by_site: dict[str, list[LaneRow]] = {}
     rules: dict[str, Rule] = {}
@@ -94,11 +94,15 @@ def sites(kept: Sequence[Kept], orders: Sequence[Order], ceiling: CeilingOf, now
         )
         for site, lanes in by_site.items()
     ]
-    return sorted(rows, key=lambda row: (not _troubled(row), row.site))
+    return sorted(rows, key=lambda row: (not _troubled(row), _idle(row), row.site))
 
 
 def _troubled(row: SiteRow) -> bool:
     return any(lane.state in ("suspended", "closed", "on trial") for lane in row.lanes)
+
+
+def _idle(row: SiteRow) -> bool:
+    return all(lane.state == "idle" for lane in row.lanes)
 
 
 def lane_of(name: str) -> Lane | None:
@@ -180,6 +184,14 @@ def _finite(number: float) -> float | None:
 def orders(standing: Sequence[Order]) -> list[OrderRow]:
     """Suspensions and overrides in force, the newest first."""
     return [_order(order) for order in reversed(standing) if isinstance(order, Suspension | Override)]
+
+
+def concerning(site: SiteRow, standing_orders: Sequence[Order], now: float) -> list[Order]:
+    """The orders that a site's lanes go by."""
+    standing, lanes = Standing.of(standing_orders), [lane for row in site.lanes if (lane := lane_of(row.lane))]
+    found: list[Order | None] = [standing.suspension(lane, "", now) for lane in lanes]
+    found += [standing.override(lane, now) for lane in lanes]
+    return [order for order in standing_orders if order in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,15 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened to a message, or will. `tone`: `good`, `bad`, `wait` or `plain`; `dialogue`: what was said,
-    where that is kept."""
+    """One thing that happened to a message, or will. `tone`: `good`, `bad`, `wait` or `plain`; `quoted`: the detail is what
+    a server said; `dialogue`: all that was said, where that is kept."""
 
     at: float
     what: str
     detail: str = ""
     tone: str = "plain"
     ahead: bool = False
+    quoted: bool = False
     facts: tuple[Fact, ...] = ()
     dialogue: tuple[str, ...] = ()
 
@@ -154,7 +155,7 @@ def _newest(heard: Heard) -> Event | None:
 
 def _next(heard: Heard, event: Event | None, held: Hold | None, now: float) -> str:
     if event is not None and event.final:
-        return "Nothing: this is final."
+        return "Nothing more: this is final."
     if heard.owner is not None:
         committed = bool(heard.job and heard.job.intent)
         doing = "its final dot is on the way" if committed else "it waits for leave to go, or is on its way"
@@ -229,7 +230,9 @@ def _tried(attempt: KeptAttempt) -> Moment:
     what = f"Attempt {attempt.attempt}: {STANDINGS.get(attempt.event, attempt.event)}"
     said = "" if attempt.smtp is None else f"{attempt.smtp.code or ''} {attempt.smtp.text}".strip()
     tone = _TONES.get(attempt.event, "wait")
-    return Moment(attempt.began_at, what, said, tone, facts=_way(attempt), dialogue=tuple(attempt.dialogue))
+    return Moment(
+        attempt.began_at, what, said, tone, quoted=True, facts=_way(attempt), dialogue=tuple(attempt.dialogue)
+    )
 
 
 def _way(attempt: KeptAttempt) -> tuple[Fact, ...]:
@@ -256,7 +259,9 @@ def _ending(event: Event) -> Moment:
     what = STANDINGS[event.event].capitalize()
     if event.cause:
         what += f": {words(event.cause)}"
-    return Moment(posix(event.at), f"Attempt {event.attempt}: {what}" if event.smtp else what, said(event) or "", tone)
+    if event.smtp:
+        what = f"Attempt {event.attempt}: {what}"
+    return Moment(posix(event.at), what, said(event) or "", tone, quoted=event.smtp is not None)
 
 
 def _conversation(event: Event) -> tuple[Fact, ...]:

@@ -3,21 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from feedback.qualification import Qualification
 from feedback.qualifier.meaning import MEANINGS
 from feedback.qualifier.unknown import Key, Ledger, Unknown, listed
 from feedback.unknown.row import id_of
 from feedback.wording import words
+from worker.console.views.wording import words as shown
 
 _MOST = 6
 """Words of a phrase."""
 
-Settled = Callable[[Key, Unknown], bool]
-"""Whether a rule made since knows the kind."""
+Meaning = Callable[[Key, Unknown], Qualification]
+"""What a kind is taken for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindRow:
-    """A kind of reply to qualify; `hint` is a rule to begin from, as TOML."""
+    """A kind of reply to qualify; `taken_for`: what it means until a rule knows it; `hint`: a rule to begin from, as TOML."""
 
     id: str
     count: int
@@ -28,15 +30,17 @@ class KindRow:
     first_at: float
     last_at: float
     example: str
+    taken_for: str
     hint: str
 
 
-def waiting(ledger: Ledger, settled: Settled) -> list[KindRow]:
+def waiting(ledger: Ledger, meaning: Meaning) -> list[KindRow]:
     """What waits for an operator, the most frequent first."""
-    return [_kind(key, kind) for key, kind in listed(ledger) if not settled(key, kind)]
+    found = ((key, kind, meaning(key, kind)) for key, kind in listed(ledger))
+    return [_kind(key, kind, means) for key, kind, means in found if means.to_qualify]
 
 
-def _kind(key: Key, kind: Unknown) -> KindRow:
+def _kind(key: Key, kind: Unknown, means: Qualification) -> KindRow:
     return KindRow(
         id=id_of(key),
         count=kind.count,
@@ -47,8 +51,14 @@ def _kind(key: Key, kind: Unknown) -> KindRow:
         first_at=kind.first_at,
         last_at=kind.last_at,
         example=kind.example,
+        taken_for=_said(means),
         hint=hint(key, kind),
     )
+
+
+def _said(means: Qualification) -> str:
+    code, reason = means.code.name.lower(), means.reason.name.lower()
+    return f"{shown(code)}; reason {shown(reason)}; for the address {means.type}"
 
 
 def hint(key: Key, kind: Unknown) -> str:

@@ -11,6 +11,7 @@ from feedback.event import encode
 from feedback.log import Face
 from feedback.log.row import Row, write_face
 from feedback.log.story import Hold, KeptAttempt, with_hold
+from feedback.qualification import Code, Qualification, Reason, Type
 from feedback.qualifier import Qualifier, parse
 from feedback.qualifier.unknown import Key, Unknown
 from feedback.rules import built_in
@@ -74,7 +75,11 @@ def test_errors_are_broken_down_across_domains_and_reasons() -> None:
 def test_domains_of_one_site_are_one_row_with_a_forecast_of_its_own() -> None:
     example = encode(Job("j").sent())
     rows = page(Reach("a.example", 50, example), Reach("b.example", 0, None)).sites
-    assert rows == (delivery.SiteRow(site=None, domains=2, accepted=100, in_flight=15, rate=0.5, finish=NOW + 30),)
+    assert rows is not None
+    [row] = rows
+    assert (row.site, row.domains) == (None, 2)
+    assert (row.accepted, row.sent, row.failed, row.cancelled, row.in_flight) == (100, 80, 5, 0, 15)
+    assert (row.rate, row.finish) == (0.5, NOW + 30)
 
 
 def test_sites_that_are_still_being_counted_are_not_shown_as_none() -> None:
@@ -184,7 +189,7 @@ def test_a_story_is_told_of_a_message_that_the_log_has_forgotten() -> None:
     job = Job("j1")
     job.accepted()
     told = story(Heard(message(job.sent()), None, None), NOW + 9000)
-    assert (told.standing, told.next) == ("sent", "Nothing: this is final.")
+    assert (told.standing, told.next) == ("sent", "Nothing more: this is final.")
     assert told.moments[-1].tone == "good"
 
 
@@ -302,5 +307,7 @@ def test_a_hint_is_a_rule_that_knows_the_reply_once_its_meaning_is_said() -> Non
 
 
 def test_a_kind_that_a_rule_knows_by_now_is_not_listed() -> None:
-    assert [row.count for row in unknown.waiting({KEY: KIND}, lambda *_: False)] == [3]
-    assert unknown.waiting({KEY: KIND}, lambda *_: True) == []
+    guess = Qualification(code=Code.SOFT_BOUNCE, type=Type.SOFT, reason=Reason.REFUSED, rule="by-code", to_qualify=True)
+    [row] = unknown.waiting({KEY: KIND}, lambda *_: guess)
+    assert (row.count, row.taken_for) == (3, "soft bounce; reason refused; for the address soft")
+    assert unknown.waiting({KEY: KIND}, lambda *_: replace(guess, to_qualify=False)) == []
