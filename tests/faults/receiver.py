@@ -21,12 +21,13 @@ def _answers(
 
     def run(_: Ground, scene: Scene) -> None:
         hit = _publish_in_turn(scene, tag, count, on_doubt)
-        if doubtful:  # where half of the endings leave doubt a lane is slowed to one a second
+        if doubtful:
             scene.may_doubt = frozenset(hit)
         if on_doubt == "fail":
             scene.expected |= dict.fromkeys(hit, _BOUNCED)
         scene.worker()
-        scene.settled(PATIENCE + 2 * len(scene.jobs) if doubtful else PATIENCE)
+        # Where half of the endings leave doubt, or are a 421, a lane is slowed to one a second.
+        scene.settled(PATIENCE + 2 * len(scene.jobs))
 
     return run
 
@@ -110,8 +111,8 @@ def _closed_port() -> int:
 
 FAULTS = (
     Fault("connection closed instead of an answer to RCPT", _answers("drop-once"), _BOTH),
-    Fault("421 to RCPT in a session that others share", _answers("421-4.3.2-once")),
-    Fault("421 after the dot", _answers("dot-421-4.3.2-once")),
+    Fault("421 to RCPT in a session that others share", _answers("421-4.3.2-once", count=20)),
+    Fault("421 after the dot", _answers("dot-421-4.3.2-once", count=20)),
     Fault("451 after the dot", _answers("dot-451-4.3.0-twice")),
     Fault(
         "connection closed after the dot, message not taken", _answers("drop-dot-once", doubtful=True, count=20), _BOTH
