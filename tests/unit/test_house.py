@@ -82,6 +82,7 @@ PURE = [
     "worker/console/views/course.py",
     "worker/console/views/delivery.py",
     "worker/console/views/lane.py",
+    "worker/console/views/order.py",
     "worker/console/views/message.py",
     "worker/console/views/unknown.py",
     "worker/console/views/wording.py",

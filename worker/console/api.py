@@ -11,8 +11,9 @@ from worker.console.entry import ApiActor, ApiSession, AtDesk
 from worker.console.order import Cancel, End, Limit, Suspend, Wish
 from worker.console.records import Action, Search
 from worker.console.views.delivery import DeliveryPage, DeliveryRow
-from worker.console.views.lane import ChangeRow, OrderRow, SiteRow
+from worker.console.views.lane import ChangeRow, SiteRow
 from worker.console.views.message import MessageRow, Story
+from worker.console.views.order import OrderRow
 from worker.console.views.unknown import KindRow
 from worker.console.views.worker import WorkerRow
 

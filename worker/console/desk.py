@@ -12,6 +12,7 @@ from worker.console.hearing import closures, hear
 from worker.console.records import Action, Records, Search
 from worker.console.remembered import Remembered
 from worker.console.views import course, delivery, lane, message, unknown, worker
+from worker.console.views.order import OrderRow, orders
 from worker.orders import OrderBook
 from worker.orders.order import Order
 
@@ -131,8 +132,8 @@ class Desk:
         await self.open()
         return await self._seams.book.in_force(self.now())
 
-    async def orders(self) -> list[lane.OrderRow]:
-        return lane.orders(await self.standing())
+    async def orders(self) -> list[OrderRow]:
+        return orders(await self.standing())
 
     async def workers(self) -> list[worker.WorkerRow]:
         records = await self._records()

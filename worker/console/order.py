@@ -16,7 +16,7 @@ from pydantic import (
 
 from mta.duration import format_duration, parse_duration
 from mta.traffic.quantity import parse_rate
-from worker.console.views.lane import limits
+from worker.console.views.order import limits
 from worker.orders.order import Cancellation, Ending, Limits, Matter, Order, Override, Suspension
 
 MOST = 100_000

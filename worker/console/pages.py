@@ -17,8 +17,8 @@ from worker.console.order import WISHES, read
 from worker.console.records import Search
 from worker.console.views import chart, unknown
 from worker.console.views.delivery import REASONS
-from worker.console.views.lane import SiteRow, cancelled, concerning
-from worker.console.views.lane import orders as order_rows
+from worker.console.views.lane import SiteRow
+from worker.console.views.order import cancelled, concerning, orders
 from worker.console.views.wording import STANDINGS
 
 router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
@@ -204,8 +204,8 @@ async def site(request: Request, session: PageSession, desk: AtDesk, name: Name)
     if found is None:
         raise HTTPException(404, f"No mail has been sent to a site {name}.")
     changes = await desk.changes([lane.lane for lane in found.lanes])
-    orders = order_rows(concerning(found, await desk.standing(), desk.now()))
-    return show(request, "site.html", session, {"site": found, "changes": changes, "orders": orders})
+    here = orders(concerning(found, await desk.standing(), desk.now()))
+    return show(request, "site.html", session, {"site": found, "changes": changes, "orders": here})
 
 
 @router.get("/workers")

@@ -27,7 +27,7 @@ from mta.traffic.shares import Account, Lease
 from mta.traffic.tally import Tally
 from tests.unit.feedback.happenings import FULL, NOW, Job
 from worker.console.records import Crew, Kept, LaneChange, Reach, Standings
-from worker.console.views import delivery, lane, unknown, worker
+from worker.console.views import delivery, lane, order, unknown, worker
 from worker.console.views.course import Course
 from worker.console.views.message import Heard, story
 from worker.orders.order import Limits, Override, Suspension
@@ -229,7 +229,7 @@ def test_overridden_limits_are_shown_as_they_are_in_force() -> None:
     )
     row = lanes([override])
     assert (row.fixed, row.connections, row.rate, row.per_connection) == (True, 2, 1.0, 100)
-    [told] = lane.orders([override])
+    [told] = order.orders([override])
     assert told.limits == "2 connections, 1/s"
 
 
