@@ -1,7 +1,6 @@
-"""The commands that the README shows exist, with the options that it gives them."""
+"""The commands that the README mentions in its sentences exist; those it shows are run by an acceptance test."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -9,28 +8,30 @@ import typer
 
 from worker.command import app
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^    (campaign-mta .*)$", README.replace("\\\n", " "), re.MULTILINE)
-TARGETS = re.findall(r"^    make (\S+)", README, re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"`campaign-mta ([a-z]+)", README)
+TARGETS = re.findall(r"`make ([a-z-]+)", README)
+LINKS = re.findall(r"\]\(([^)#:]+)\)", README)
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_command_of_the_readme_is_one_that_is_understood(line: str) -> None:
-    words = shlex.split(line.split(" >> ")[0].replace(" &", " "), comments=True)[1:]
-    command = typer.main.get_command(app)
-    context = command.make_context("campaign-mta", list(words))
-    while hasattr(command, "commands"):
-        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        context = command.make_context(name, rest, parent=context)
-    assert not context.args
+def test_the_readme_mentions_commands() -> None:
+    assert len(COMMANDS) > 3
+    assert len(TARGETS) > 3
+    assert LINKS
 
 
-def test_the_readme_shows_commands() -> None:
-    assert len(LINES) > 10
-    assert TARGETS
+@pytest.mark.parametrize("name", sorted(set(COMMANDS)))
+def test_a_command_of_the_readme_is_one_that_is_understood(name: str) -> None:
+    assert name in typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", sorted(set(TARGETS)))
 def test_a_target_of_the_readme_is_in_the_makefile(target: str) -> None:
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
-    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:|^{target} | {target}[ :]", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", sorted(set(LINKS)))
+def test_what_the_readme_links_to_is_there(link: str) -> None:
+    assert (ROOT / link).exists()
