@@ -73,7 +73,7 @@ class Shell:
         """Exit code and output."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
-        self._bash.stdin.write(f"{{ {command}\n}} 2>&1 </dev/null; echo; echo END $?\n")
+        self._bash.stdin.write(f"{{ {command}\n}} 2>&1 </dev/null; code=$?; echo; echo END $code\n")
         self._bash.stdin.flush()
         lines: list[str] = []
         for line in self._bash.stdout:
@@ -89,7 +89,7 @@ class Shell:
                 os.killpg(self._bash.pid, how)
                 if how == signal.SIGTERM:
                     time.sleep(1)
-        self._bash.wait()
+        self._bash.communicate()
 
 
 @contextmanager
