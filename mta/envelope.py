@@ -15,6 +15,7 @@ MAX_LOCAL = 64
 MAX_DOMAIN = 255
 MAX_PATH = 256
 """Octets (RFC 5321 section 4.5.3.1); a path counts its angle brackets."""
+NO_LITERAL = "has an address literal where a domain is wanted"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ATOM = r"[^\x00-\x20\"(),.:;<>@\[\\\]\x7f-\xa0]+"
@@ -103,7 +104,7 @@ def a_form(text: str) -> Domain | str:
     Names beyond ASCII are mapped by UTS 46 first, as people type them. Address literals are not taken.
     """
     if text.startswith("["):
-        return "has an address literal where a domain is wanted"
+        return NO_LITERAL
     if len(text) > MAX_DOMAIN:
         return f"is too long: a domain of over {MAX_DOMAIN} octets"
     name = text.lower()

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from mta.attempt import Broken, Trouble
 from mta.binary import as_text, has_binary
-from mta.envelope import Domain, a_form
+from mta.envelope import NO_LITERAL, Domain, a_form
 from mta.recode import long_line, recode, split, unfit
 
 MAX_HEADER = 256 * 1024
@@ -138,7 +138,7 @@ def _author(value: bytes, has_sender: bool) -> Domain | str:
     mailboxes = [address for _, address in getaddresses([text]) if address]
     if not mailboxes or not all("@" in address for address in mailboxes):
         # An address literal is one that newer Pythons do not read, and older ones do.
-        return f"the From header {a_form('[') if '@[' in text else 'has no address that can be read'}"
+        return f"the From header {NO_LITERAL if '@[' in text else 'has no address that can be read'}"
     if len(mailboxes) > 1 and not has_sender:
         return f"the From header names {len(mailboxes)} mailboxes, and there is no Sender header"
     match a_form(mailboxes[0].rpartition("@")[2]):

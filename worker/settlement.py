@@ -130,11 +130,13 @@ class Settlement:
                 event = self._writer.delayed(state, now, attempt, qualification, at)
                 await self._conclude(ticket, state, event, attempt, now, retry_at=at)
 
-    def concluded(self, state: State, event: Event, attempt: Attempt | None, now: float) -> None:
-        """Count an outcome that was recorded, and tell of it whoever follows the job's trace."""
-        self.settled[event.cause or event.event] += 1
+    def concluded(self, state: State, event: Event, attempt: Attempt | None, now: float) -> str:
+        """Count an outcome that was recorded, and tell of it whoever follows the job's trace; what it counts as."""
+        kind = event.cause or event.event
+        self.settled[kind] += 1
         if self._telling.traces is not None:
             self._telling.traces.concluded(state, event, attempt, now)
+        return kind
 
     async def repeat(self, ticket: Ticket, claim: Waiting | Settled, now: float) -> None:
         """Do again, for a ticket whose job was recorded before, whatever may not have been confirmed then."""

@@ -90,8 +90,7 @@ class Sweep:
         ended: Counter[str] = Counter()
         for state, event in zip(states, events, strict=True):
             if event.job_id in written:
-                self._settlement.concluded(state, event, None, now)
-                ended[event.cause or event.event] += 1
+                ended[self._settlement.concluded(state, event, None, now)] += 1
         for final, jobs in ended.items():
             _log.info("swept", final=final, jobs=jobs)
         await self._published([outcome.event for outcome in outcomes if outcome.job_id in written])

@@ -82,9 +82,8 @@ class PostgresLog:
     async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
         async with self._store.connection() as connection:
             await connection.execute(sql.RELEASE, *_columns(jobs, 3), self._id)
-        self._hand.drop(
-            job_id for job_id, _, _ in jobs
-        )  # not before, or another ticket's claim would be released with it
+        # Not before, or another ticket's claim would be released with it.
+        self._hand.drop(job_id for job_id, _, _ in jobs)
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.connection() as connection:

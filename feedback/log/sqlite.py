@@ -156,9 +156,8 @@ class SqliteLog:
         async with self._store.transaction() as connection:
             rows = [(attempt, holds, job_id, self._id) for job_id, attempt, holds in jobs]
             await connection.executemany(_RELEASE, rows)
-        self._hand.drop(
-            job_id for job_id, _, _ in jobs
-        )  # not before, or another ticket's claim would be released with it
+        # Not before, or another ticket's claim would be released with it.
+        self._hand.drop(job_id for job_id, _, _ in jobs)
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         async with self._store.transaction() as connection:

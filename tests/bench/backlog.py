@@ -7,7 +7,6 @@ table and writes `build/bench-backlog.json`. A million jobs take about 4 GB of d
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -17,13 +16,12 @@ from pathlib import Path
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from feedback.event import decode
-from tests.bench.line import Course, Row, place
+from tests.bench.line import Course, place
+from tests.bench.rows import Row, tell
 from worker.queue.rabbit import RabbitFeedback
 
-ROOT = Path(__file__).parents[2]
 SITES = 40
 START, MEMORY = 5.0, 250.0
 _BATCH = 10_000
@@ -41,7 +39,7 @@ async def fill(course: Course, count: int, console: Console) -> None:
 
 async def watch(course: Course, seconds: float) -> tuple[float, float, int]:
     """Seconds until the first message was sent, the worker's greatest resident memory in MB, and what it has sent."""
-    stream = RabbitFeedback(course.place.node.url, course._name)
+    stream = RabbitFeedback(course.place.node.url, course.name)
     await stream.open()
     began = time.time()
     process = course.installation.start("worker")
@@ -85,14 +83,7 @@ def main() -> int:
         Row(f"before {options.count} jobs, until the first is sent", f"{first:.1f} s", f"{START:g} s", first <= START),
         Row(f"memory after {sent} sent in {options.seconds} s", f"{peak:.0f} MB", f"{MEMORY:g} MB", peak <= MEMORY),
     ]
-    table = Table("what", "figure", "bound", "held")
-    for row in rows:
-        table.add_row(row.what, row.figure, row.bound, "yes" if row.held else "NO")
-    console.print(table)
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bench-backlog.json").write_text(
-        json.dumps({"rows": [vars(row) for row in rows]}, indent=1) + "\n"
-    )
+    tell(console, rows, "backlog")
     return 0 if all(row.held for row in rows) else 1
 
 

@@ -11,18 +11,16 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from feedback.event import decode
-from tests.bench.line import Course, Row, place, posix
+from tests.bench.line import Course, place, posix
+from tests.bench.rows import Row, tell
 from worker.queue import Job
 from worker.queue.rabbit import RabbitFeedback
 
-ROOT = Path(__file__).parents[2]
 LAST = 1000
 """Jobs that are to expire."""
 LATE = 60.0
@@ -40,7 +38,7 @@ async def run(course: Course, count: int, validity: float) -> tuple[float, list[
     await fill(course, count - LAST)
     expires_at = time.time() + validity
     await course.publish([_expiring(course.job(number, "slow"), expires_at) for number in range(count - LAST, count)])
-    stream = RabbitFeedback(course.place.node.url, course._name)
+    stream = RabbitFeedback(course.place.node.url, course.name)
     await stream.open()
     began = time.time()
     process = course.installation.start("worker")
@@ -85,14 +83,7 @@ def main() -> int:
             f"{min(late):.1f} to {max(late):.1f} s late", f"{LATE:g} s", min(late) >= -0.001 and max(late) <= LATE,
         ),
     ]  # fmt: skip
-    table = Table("what", "figure", "bound", "held")
-    for row in rows:
-        table.add_row(row.what, row.figure, row.bound, "yes" if row.held else "NO")
-    console.print(table)
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bench-expiry.json").write_text(
-        json.dumps({"rows": [vars(row) for row in rows]}, indent=1) + "\n"
-    )
+    tell(console, rows, "expiry")
     return 0 if all(row.held for row in rows) else 1
 
 

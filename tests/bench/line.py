@@ -23,17 +23,16 @@ from typing import Any
 import aio_pika
 import uvloop
 from rich.console import Console
-from rich.table import Table
 
 from feedback.event import decode
 from feedback.stream import FeedbackStream
 from tests.acceptance.installation import COMMAND, Installation
+from tests.bench.rows import Row, tell
 from tests.services.postgres import PostgresServer
 from tests.services.rabbitmq import RabbitNode, private_rabbitmq
 from worker.queue import Job
 from worker.queue.rabbit import RabbitFeedback, RabbitPublisher
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
 CONNECTIONS = 20
 
@@ -75,19 +74,19 @@ class Course:
     rates: dict[str, str | None]
     ends: dict[str, float] = field(default_factory=dict)
     first: float = 0.0
-    _name: str = field(default_factory=lambda: f"line{next(_numbers)}")
+    name: str = field(default_factory=lambda: f"line{next(_numbers)}")
 
     def __post_init__(self) -> None:
-        folder = self.place.folder / self._name
+        folder = self.place.folder / self.name
         folder.mkdir()
         place = self.place
-        settings = _SETTINGS.format(broker=place.node.url, prefix=self._name, store=place.postgres.url)
+        settings = _SETTINGS.format(broker=place.node.url, prefix=self.name, store=place.postgres.url)
         settings += "".join(_ROUTE.format(site=site, port=place.port) for site in self.rates)
         rules = ""
         for site, rate in self.rates.items():
             rules += _RULE.format(site=site, connections=CONNECTIONS) + (f'rate = "{rate}"\n' if rate else "")
         (folder / "traffic.toml").write_text(rules)
-        self.installation = Installation(folder, settings, place.postgres.url, self._name)
+        self.installation = Installation(folder, settings, place.postgres.url, self.name)
 
     def run(self, sites: Sequence[tuple[str, str]], number: int, wanted: str) -> float:
         """Publish `number` jobs, the sites (each with a tag for the sink) in turn, start a worker, and answer the seconds
@@ -103,11 +102,11 @@ class Course:
 
     def job(self, index: int, site: str, tag: str = "", priority: str = "bulk", size: int = 1500) -> Job:
         rcpt = f"r{index}{'+' if tag else ''}{tag}@{site}.example"
-        message = f"From: news@riverside.example\r\nTo: {rcpt}\r\nSubject: {self._name}\r\n\r\n{'x' * 70}\r\n"
+        message = f"From: news@riverside.example\r\nTo: {rcpt}\r\nSubject: {self.name}\r\n\r\n{'x' * 70}\r\n"
         message += ("y" * 70 + "\r\n") * (size // 72)
         body = {
-            "job_id": f"{self._name}.{priority}.{index}",
-            "delivery_id": self._name,
+            "job_id": f"{self.name}.{priority}.{index}",
+            "delivery_id": self.name,
             "mail_from": "bounce@riverside.example",
             "rcpt_to": rcpt,
             "message": message,
@@ -116,14 +115,14 @@ class Course:
         return Job(body=json.dumps(body).encode(), routing_key=f"{priority}.{site}.example")
 
     async def publish(self, jobs: Sequence[Job]) -> None:
-        publisher = RabbitPublisher(self.place.node.url, self._name)
+        publisher = RabbitPublisher(self.place.node.url, self.name)
         await publisher.open()
         await publisher.publish(jobs)
         await publisher.close()
 
     async def hear(self, wanted: str, expected: int) -> dict[str, float]:
         """Run a worker until so many jobs of a site are sent; when each was, by its id."""
-        stream: FeedbackStream = RabbitFeedback(self.place.node.url, self._name)
+        stream: FeedbackStream = RabbitFeedback(self.place.node.url, self.name)
         await stream.open()
         process = self.installation.start("worker")
         try:
@@ -148,14 +147,6 @@ class Course:
 
 def posix(at: str) -> float:
     return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
-
-
-@dataclass(frozen=True)
-class Row:
-    what: str
-    figure: str
-    bound: str
-    held: bool
 
 
 def head_of_line(place: Place, number: int) -> Iterator[Row]:
@@ -188,7 +179,7 @@ async def _behind(course: Course, backlog: int, number: int) -> list[float]:
         jobs = [course.job(index, "quick") for index in range(start, min(start + 5000, backlog))]
         await course.publish(jobs)
     published: dict[str, float] = {}
-    publisher = RabbitPublisher(course.place.node.url, course._name)
+    publisher = RabbitPublisher(course.place.node.url, course.name)
     await publisher.open()
 
     async def trickle() -> None:
@@ -212,7 +203,7 @@ async def _behind(course: Course, backlog: int, number: int) -> list[float]:
 
 async def _ready(course: Course) -> int:
     async with await aio_pika.connect(course.place.node.url) as connection, connection.channel() as channel:
-        queue = await channel.get_queue(f"{course._name}.bulk", ensure=False)
+        queue = await channel.get_queue(f"{course.name}.bulk", ensure=False)
         declared: Any = await channel.declare_queue(queue.name, passive=True)
         return int(declared.declaration_result.message_count)
 
@@ -250,12 +241,7 @@ def main() -> None:
             for row in part:
                 console.print(f"{row.what}: {row.figure}", highlight=False)
                 rows.append(row)
-    table = Table("what", "figure", "bound", "held")
-    for row in rows:
-        table.add_row(row.what, row.figure, row.bound, "yes" if row.held else "NO")
-    console.print(table)
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bench-line.json").write_text(json.dumps({"rows": [vars(row) for row in rows]}, indent=1) + "\n")
+    tell(console, rows, "line")
 
 
 if __name__ == "__main__":
