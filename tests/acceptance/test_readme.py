@@ -130,7 +130,9 @@ def test_every_command_of_the_readme_prints_what_stands_beneath_it(
             text = text.replace(written, real)
         return text
 
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPAIGN_MTA")}
+    # Nothing of the configuration of whoever runs the tests, nor of the make that may have started them.
+    foreign = ("CAMPAIGN_MTA", "MAKE", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environment |= {"HOME": str(tmp_path), "COLUMNS": "100", "CAMPAIGN_MTA_BROKER__PREFIX": f"readme{os.getpid()}"}
     left = dict(NOT_RUN)
     with shell(environment) as reader:
