@@ -244,7 +244,7 @@ class FakeShares:
         self.recorded += [changed(row) for row in done.changes]
         return done.answers
 
-    async def slowed(self) -> set[str]:
+    async def called(self) -> set[str]:
         await asyncio.Event().wait()
         return set()
 

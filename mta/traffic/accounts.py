@@ -35,15 +35,16 @@ class Shares(Protocol):
 
     async def refresh(self, asks: Sequence[Ask]) -> Answers:
         """Each account loaded, refreshed and kept as one step, all of them with one look-up and one update; the changes
-        that come of it are recorded, and lanes that were slowed down or closed are told to all other workers.
+        that come of it are recorded, and all other workers are called to the lanes that were
+        slowed down or closed, or of which another holds what is due to this one.
 
         Raises:
             SharesAway: nothing is known to have happened; go on within the leases that have not run out.
         """
 
-    async def slowed(self) -> set[str]:
-        """The names of lanes that another worker's refresh has slowed down or closed: waits until there are any. Some may
-        be missed, when the store was away. Where there is but one worker it waits for ever. Cancelling is safe."""
+    async def called(self) -> set[str]:
+        """The names of lanes that another worker's refresh calls for one in: waits until there are any. Some may be missed,
+        when the store was away. Where there is but one worker it waits for ever. Cancelling is safe."""
 
     async def known(self, lanes: Sequence[str]) -> dict[str, Account]:
         """What is known of these lanes. Raises `SharesAway`."""

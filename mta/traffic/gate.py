@@ -26,6 +26,9 @@ from mta.traffic.turns import Turns
 _MANY = 4096
 """Lanes kept before the idle ones are looked for and forgotten."""
 
+_UNKNOWN = 1.0
+"""Seconds until a job comes again that has waited in vain to hear what its lane may have."""
+
 Answer = asyncio.Future[Permit | Held]
 
 
@@ -240,7 +243,7 @@ class LaneGate:
                 # Where the speed is a guess: whoever waits here has gone or been sent away when his patience is over.
                 guessed = force.rate is None or speed < force.rate
                 wait = min(wait, line.patience if guessed else line.guide.horizon)
-            start = now + wait
+            start = now + (wait if force.connections else max(wait, _UNKNOWN))
             due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
         slowed = closed > now or force != rule  # else what the site said has been outlived
         return Held(self._clock() + due - now, why, line.reply if slowed else None)

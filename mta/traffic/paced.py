@@ -18,6 +18,10 @@ _WANTS = 10_000
 """Connections a worker asks for when it has more messages than its part lets it send: as many as there are."""
 
 
+_PATIENT = 3
+"""Answers in a row that leave nothing to a lane until it is closed for a while: what others hold of it and do not use is
+asked back with the first of them."""
+
 _BRISK, _SEARCHING, _KNOWN = 2.0, 30.0, 600.0
 """Seconds for which a pace is believed: it may double every quarter of a second, every second, or be back from a trial, or
 be tried beyond its wall every few minutes."""
@@ -49,17 +53,19 @@ class Paced:
     not_before: float = -inf
     busy: int = 0
     pressed: bool = True
+    in_vain: int = 0
+    """Answers in a row that left it nothing, while the site itself is open."""
     urgent: bool = False
     _offset: float = 0.0
     _force: Rule | None = None
 
     @property
     def closed_until(self) -> float:
-        """In the loop's time. A lane that was told that there is nothing left for it is closed until it is time to ask
-        again; before it is told anything it is open, without a connection."""
+        """In the loop's time. A lane that was told a few times that there is nothing left for it is closed until it is
+        time to ask again; before that it is open, without a connection."""
         if self.part.closed_until > self.clock():
             return self.part.closed_until - self._offset
-        return -inf if self.leased or self.pending else self.answered_at + REFRESH
+        return -inf if self.leased or self.pending or self.in_vain < _PATIENT else self.answered_at + REFRESH
 
     @property
     def horizon(self) -> float:
@@ -87,6 +93,11 @@ class Paced:
         if self.part.closed_until > self.clock():
             return f"left alone, for the site was {self.part.pace.closed_by}"
         return "other workers have this lane's limits for the moment"
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether it should ask again in a moment, for those who wait meanwhile."""
+        return 0 < self.in_vain < _PATIENT and self.part.closed_until <= self.clock()
 
     @property
     def leased(self) -> bool:
@@ -180,6 +191,7 @@ class Paced:
         cut = grant.pace.revision != self.part.pace.revision and grant.pace.heed_from > grant.pace.since
         slower = grant.pace.rate.value < self.part.pace.rate.value
         self.part.adopt(grant.pace, grant.lease)
+        self.in_vain = 0 if self.leased else self.in_vain + 1
         if (cut or slower) and self.part.rate:
             self.not_before = now + min(1 / self.part.rate, 60.0)  # what the site let pass on credit is used up
 

@@ -23,6 +23,9 @@ HURRY, SPREAD = 0.1, 0.25
 """Seconds that bad news may wait for company before a worker refreshes out of turn; and in which such news from all workers
 is in, and a change is known to all."""
 
+SLIVER = 0.1
+"""Of the rate that is due to a worker: less than that is nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -53,11 +56,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a refresh answers: the pace in force, this worker's lease, and the changes that were made on the way."""
+    """What a refresh answers: the pace in force, this worker's lease, and the changes that were made on the way. `short`:
+    others hold most of what is due to this worker, and may have no use for it any more."""
 
     pace: Pace
     lease: Lease
     changes: tuple[Change, ...] = ()
+    short: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +84,8 @@ class Account:
         if pace is not self.pace:
             self.pace, self.tally = pace, Tally()
         window, rate, _ = pace.limits(rule)
-        return Grant(pace, self.grant(report, (window, rate), now), tuple(changes))
+        lease, short = self.grant(report, (window, rate), now)
+        return Grant(pace, lease, tuple(changes), short)
 
     def hear(self, report: Report) -> None:
         """Evidence about an earlier round is about limits that no longer hold: only the count of refusals is kept."""
@@ -88,22 +94,22 @@ class Account:
         else:
             self.tally.late += report.heard.turned_away
 
-    def grant(self, report: Report, limits: tuple[int, float], now: float) -> Lease:
-        """Renew this worker's lease within `limits` (connections and rate of the whole lane)."""
+    def grant(self, report: Report, limits: tuple[int, float], now: float) -> tuple[Lease, bool]:
+        """Renew this worker's lease within `limits` (connections and rate of the whole lane); whether it is short of it."""
         for worker in [name for name, lease in self.leases.items() if lease.until <= now]:
             del self.leases[worker]
         held = self.leases.pop(report.worker, report.holds if report.holds.until > now else NO_LEASE)
         others = self.leases.values()
         if now < self.learning_until:
-            lease = Lease(held.window, held.rate, now + LEASE, report.wants)
+            lease, short = Lease(held.window, held.rate, now + LEASE, report.wants), False
         else:
-            lease = _share(report.wants, limits, list(others), now)
+            lease, short = _share(report.wants, limits, list(others), now)
         still = max(
             lease.window, min(report.open, held.window)
         )  # what it has to close first counts until its next report
         if still or report.wants:
             self.leases[report.worker] = replace(lease, window=still)
-        return lease
+        return lease, short
 
 
 def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Account:
@@ -113,21 +119,26 @@ def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Acc
     return Account(first_pace(rule, now), learning_until=now + LEASE if learning else -inf)
 
 
-def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> Lease:
-    """In proportion to what is wanted, at most what is free. A rate too low to be divided goes to a few workers whole."""
+def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> tuple[Lease, bool]:
+    """In proportion to what is wanted, at most what is free; whether that is less than half of what is due. A rate too low
+    to be divided goes to a few workers whole. Whoever has connections has a part of the rate, too, when the others have
+    given theirs back; a sliver of it, which would only have jobs told of a turn far away, is kept back until then."""
     window, rate = limits
     holders = [lease for lease in others if lease.window]
+    nothing = Lease(0, 0.0, now + LEASE, wants)
     if not wants or len(holders) >= max(1.0, rate * LEASE / 2):
-        return Lease(0, 0.0, now + LEASE, wants)
+        return nothing, False
     free = window - sum(lease.window for lease in others)
     wanted = wants + sum(lease.wants for lease in others)
     fair = max(1, -(-window * wants // wanted))
     mine = max(0, min(fair, free, wants))
+    part = rate * wants / (wants + sum(lease.wants for lease in holders))
+    free_rate = max(0.0, rate - sum(lease.rate for lease in others))
+    short = 2 * mine < min(fair, wants) or 2 * free_rate < part
     if not mine:
-        return Lease(0, 0.0, now + LEASE, wants)
-    part = wants / (wants + sum(lease.wants for lease in holders))
-    free_rate = rate - sum(lease.rate for lease in others)
-    return Lease(mine, max(0.0, min(rate * part, free_rate)), now + LEASE, wants)
+        return nothing, short
+    given = min(part, free_rate) if free_rate >= SLIVER * part else 0.0
+    return Lease(mine, given, now + LEASE, wants), short
 
 
 @dataclass(frozen=True, slots=True)

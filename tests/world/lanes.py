@@ -22,8 +22,8 @@ class Lanes:
         done = step(asks, {ask.lane: self._texts.get(ask.lane, UNKNOWN) for ask in asks}, self._clock())
         self._texts |= done.texts
         for view in self.views:
-            if done.slower and view is not by:
-                view.hear(done.slower)
+            if done.called and view is not by:
+                view.hear(done.called)
         return done.answers
 
 
@@ -33,7 +33,7 @@ class LanesView:
     def __init__(self, lanes: Lanes, wire: Wire) -> None:
         self._lanes = lanes
         self._wire = wire
-        self._slower: list[str] = []
+        self._called: list[str] = []
         self._bell = asyncio.Event()
 
     async def open(self) -> None:
@@ -50,15 +50,15 @@ class LanesView:
         except StoreAway as fault:
             raise SharesAway(str(fault)) from fault
 
-    def hear(self, slower: Sequence[str]) -> None:
-        self._slower += slower
+    def hear(self, lanes: Sequence[str]) -> None:
+        self._called += lanes
         self._bell.set()
 
-    async def slowed(self) -> set[str]:
+    async def called(self) -> set[str]:
         await self._bell.wait()
         self._bell.clear()
-        slower, self._slower = set(self._slower), []
-        return slower
+        called, self._called = set(self._called), []
+        return called
 
     async def known(self, lanes: Sequence[str]) -> dict[str, Account]:
         return {}

@@ -70,7 +70,7 @@ _TIDY_LANES = "DELETE FROM mta.lane WHERE refreshed_at < clock_timestamp() - mak
 
 
 class PostgresShares:
-    """`Shares` for many worker processes; `slowed` listens on a connection of its own."""
+    """`Shares` for many worker processes; `called` listens on a connection of its own."""
 
     def __init__(self, store: Postgres) -> None:
         self._store = store
@@ -95,12 +95,12 @@ class PostgresShares:
             await connection.execute(_KEEP, list(done.texts), list(done.texts.values()))
             if done.changes:
                 await connection.execute(_RECORD, *map(list, zip(*done.changes, strict=True)))
-            for payload in _payloads(done.slower):
+            for payload in _payloads(done.called):
                 await connection.execute(_TELL, CHANNEL, payload)
         self._seen.update(names)
         return done.answers
 
-    async def slowed(self) -> set[str]:
+    async def called(self) -> set[str]:
         while not self._told:
             try:
                 await self._ear.listen()

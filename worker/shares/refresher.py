@@ -21,7 +21,7 @@ from mta.traffic.pace import Change, first_pace
 from mta.traffic.paced import Paced
 from mta.traffic.part import Part
 from mta.traffic.rule import Rule
-from mta.traffic.shares import Ask, Grant
+from mta.traffic.shares import SPREAD, Ask, Grant
 from worker.durations import Durations
 from worker.shares.clock import StoreClock
 
@@ -136,6 +136,8 @@ class Refresher:
         guide.adopt(grant, asyncio.get_running_loop().time())
         self._relay.trim(guide.lane, guide.part.window if guide.leased else 0)
         self.gate.wake(guide.lane)
+        if guide.asks_again:
+            asyncio.get_running_loop().call_later(SPREAD, self._ask, guide)
 
     async def _answers(self, asks: Sequence[Ask]) -> Answers:
         if not self._open:
@@ -160,9 +162,9 @@ class Refresher:
             self._ask(guide)
 
     async def _listen(self) -> None:
-        """What another worker has slowed down is asked about at once."""
+        """Where another worker calls for it a lane is refreshed at once."""
         while True:
-            for lane in await self._shares.slowed():
+            for lane in await self._shares.called():
                 if (guide := self._guides.get(lane)) and guide.leased:
                     self._ask(guide)
 

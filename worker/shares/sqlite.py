@@ -62,7 +62,7 @@ class SqliteShares:
                     await connection.executemany(_RECORD, done.changes)
         return done.answers
 
-    async def slowed(self) -> set[str]:
+    async def called(self) -> set[str]:
         await asyncio.Event().wait()
         return set()
 

@@ -33,26 +33,26 @@ COLUMNS = ", ".join(Row._fields)
 
 
 class Step(NamedTuple):
-    """`texts`: what is to be kept, by lane; `slower`: lanes that all workers should hear of at once."""
+    """`texts`: what is to be kept, by lane; `called`: lanes in which all other workers should refresh at once."""
 
     answers: Answers
     texts: dict[str, str]
     changes: list[Row]
-    slower: list[str]
+    called: list[str]
 
 
 def step(asks: Sequence[Ask], texts: Mapping[str, str], now: float) -> Step:
     """Refresh the accounts whose texts were read, all of them at `now`."""
-    grants, kept, changes, slower = [], {}, list[Row](), []
+    grants, kept, changes, called = [], {}, list[Row](), []
     for ask in asks:
         account = account_of(ask, texts[ask.lane], now)
         grant = account.refresh(ask.report, ask.rule, now)
         grants.append(grant)
         kept[ask.lane] = encode(account)
         changes += [_row(ask.lane, change) for change in grant.changes]
-        if any(change.becomes < change.was for change in grant.changes):
-            slower.append(ask.lane)
-    return Step(Answers(now, grants), kept, changes, slower)
+        if grant.short or any(change.becomes < change.was for change in grant.changes):
+            called.append(ask.lane)
+    return Step(Answers(now, grants), kept, changes, called)
 
 
 def storable_names(asks: Sequence[Ask]) -> list[Ask]:

@@ -1,5 +1,7 @@
 """Leases never add up to more than the lane may have."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,3 +101,25 @@ def test_evidence_changes_the_pace_once_whoever_brings_it() -> None:
     assert len(first.changes) == 1
     assert second.changes == ()
     assert second.pace == first.pace
+
+
+def test_who_finds_most_of_its_part_with_others_is_short_until_they_give_it_back() -> None:
+    lane = account()
+    assert not lane.refresh(report("one", 50), RULE, 0.0).short
+    assert lane.refresh(report("two", 50), RULE, 0.1).short
+    lane.refresh(report("one", 2), RULE, 0.2)
+    lane.refresh(report("two", 50), RULE, 0.3)
+    lane.refresh(report("one", 2), RULE, 0.4)
+    assert not lane.refresh(report("two", 50), RULE, 0.5).short
+
+
+def test_a_sliver_of_the_rate_that_is_due_is_kept_back_until_there_is_more() -> None:
+    lane = account()
+    lane.refresh(report("one", 50), RULE, 0.0)
+    lane.refresh(report("two", 50), RULE, 0.1)
+    lane.refresh(report("one", 50), RULE, 0.2)
+    lane.pace = replace(lane.pace, rate=replace(lane.pace.rate, value=104.0))
+    lease = lane.refresh(report("two", 50), RULE, 0.3).lease
+    assert (lease.window, lease.rate) == (5, 0.0)
+    lane.refresh(report("one", 50), RULE, 0.4)
+    assert lane.refresh(report("two", 50), RULE, 0.5).lease.rate == 52.0
