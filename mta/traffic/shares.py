@@ -5,8 +5,9 @@ is not given away before that worker gives it back or its lease runs out; so the
 force when they were made, and after a cut it falls to the new one within one lease.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import ceil, inf
 
 from mta.traffic.pace import Change, Pace, advance, first_pace
 from mta.traffic.rule import Rule
@@ -120,25 +121,39 @@ def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Acc
 
 
 def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> tuple[Lease, bool]:
-    """In proportion to what is wanted, at most what is free; whether that is less than half of what is due. A rate too low
-    to be divided goes to a few workers whole. Whoever has connections has a part of the rate, too, when the others have
-    given theirs back; a sliver of it, which would only have jobs told of a turn far away, is kept back until then."""
+    """What is due to it, at most what is free; whether that is less than half of what is due. A rate too low to be divided
+    goes to a few workers whole. Whoever has connections has a part of the rate, too, when the others have given theirs back;
+    a sliver of it, which would only have jobs told of a turn far away, is kept back until then."""
     window, rate = limits
     holders = [lease for lease in others if lease.window]
     nothing = Lease(0, 0.0, now + LEASE, wants)
     if not wants or len(holders) >= max(1.0, rate * LEASE / 2):
         return nothing, False
     free = window - sum(lease.window for lease in others)
-    wanted = wants + sum(lease.wants for lease in others)
-    fair = max(1, -(-window * wants // wanted))
+    fair = max(1, ceil(due(window, wants, [lease.wants for lease in others])))
     mine = max(0, min(fair, free, wants))
-    part = rate * wants / (wants + sum(lease.wants for lease in holders))
+    part = due(rate, wants, [lease.wants for lease in holders])
     free_rate = max(0.0, rate - sum(lease.rate for lease in others))
     short = 2 * mine < min(fair, wants) or 2 * free_rate < part
     if not mine:
         return nothing, short
     given = min(part, free_rate) if free_rate >= SLIVER * part else 0.0
     return Lease(mine, given, now + LEASE, wants), short
+
+
+def due(limit: float, wants: int, others: Sequence[int]) -> float:
+    """A worker's part of a limit, beside `others` by what they want: whoever wants little has that, the others as much as each
+    other, and what nobody wants is shared in proportion. So a worker with its first two messages for a site is not left with
+    the share of two in ten thousand."""
+    wanted = wants + sum(others)
+    if wanted <= limit:
+        return limit * wants / wanted
+    left, parts = limit, len(others) + 1
+    for less in sorted(others):
+        if less >= min(wants, left / parts):
+            break
+        left, parts = left - less, parts - 1
+    return min(wants, left / parts)
 
 
 @dataclass(frozen=True, slots=True)

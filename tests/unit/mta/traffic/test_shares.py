@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mta.traffic.dial import Dial
 from mta.traffic.pace import Pace
 from mta.traffic.rule import Rule
-from mta.traffic.shares import LEASE, Account, Report
+from mta.traffic.shares import LEASE, Account, Report, due
 from mta.traffic.tally import Tally
 
 RULE = Rule(name="test", connections=1000)
@@ -68,12 +69,31 @@ def test_a_dead_workers_part_comes_free_when_its_lease_runs_out() -> None:
     assert lane.refresh(report("alive", 50), RULE, LEASE + 0.1).lease.window == 10
 
 
-def test_shares_follow_what_is_wanted() -> None:
-    lane = account(window=12)
+def test_whoever_wants_little_has_it_and_the_others_share_the_rest() -> None:
+    lane = account(window=12, rate=60.0)
     for now in range(4):
-        big = lane.refresh(report("big", 30), RULE, float(now)).lease
-        small = lane.refresh(report("small", 10), RULE, now + 0.5).lease
-    assert (big.window, small.window) == (9, 3)
+        big = lane.refresh(report("big", 10_000), RULE, float(now)).lease
+        large = lane.refresh(report("large", 300), RULE, now + 0.3).lease
+        small = lane.refresh(report("small", 2), RULE, now + 0.6).lease
+    assert (big.window, large.window, small.window) == (5, 5, 2)
+    assert (big.rate, large.rate, small.rate) == (29.0, 29.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "wants", "parts"),
+    [
+        (12, (30, 30), (6, 6)),
+        (12, (30, 10), (6, 6)),
+        (12, (30, 4), (8, 4)),
+        (0.3, (10_000, 2), (0.15, 0.15)),
+        (9, (1, 1, 1), (3, 3, 3)),
+        (60, (4, 2, 0), (40, 20, 0)),
+    ],
+)
+def test_parts_add_up_to_the_limit(limit: float, wants: tuple[int, ...], parts: tuple[float, ...]) -> None:
+    got = [due(limit, mine, [*wants[:nth], *wants[nth + 1 :]]) for nth, mine in enumerate(wants)]
+    assert got == pytest.approx(parts)
+    assert sum(got) == pytest.approx(limit)
 
 
 def test_a_rate_too_low_to_be_divided_goes_to_one_worker_whole() -> None:
