@@ -18,9 +18,9 @@ _WANTS = 10_000
 """Connections a worker asks for when it has more messages than its part lets it send: as many as there are."""
 
 
-_PATIENT = 3
-"""Answers in a row that leave nothing to a lane until it is closed for a while: what others hold of it and do not use is
-asked back with the first of them."""
+_PATIENT = 8
+"""Answers in a row that leave nothing to a lane until it is closed for a while. What others hold of it and do not use is asked
+back with the first of them, and a busy worker takes its time; as long as a job waits, sending it away only costs."""
 
 _BRISK, _SEARCHING, _KNOWN = 2.0, 30.0, 600.0
 """Seconds for which a pace is believed: it may double every quarter of a second, every second, or be back from a trial, or
@@ -191,7 +191,7 @@ class Paced:
         cut = grant.pace.revision != self.part.pace.revision and grant.pace.heed_from > grant.pace.since
         slower = grant.pace.rate.value < self.part.pace.rate.value
         self.part.adopt(grant.pace, grant.lease)
-        self.in_vain = 0 if self.leased else self.in_vain + 1
+        self.in_vain = 0 if self.leased else self.in_vain + 1 if grant.short else _PATIENT
         if (cut or slower) and self.part.rate:
             self.not_before = now + min(1 / self.part.rate, 60.0)  # what the site let pass on credit is used up
 

@@ -4,10 +4,15 @@ Pure: times are given, in seconds of any clock that does not go back.
 """
 
 from collections.abc import Hashable
+from math import inf
 
-FIRST, LEAST = 32, 8
-QUICK, SLOW = 0.1, 0.5
-"""Seconds of waiting for leave below which more tickets are taken, and above which fewer."""
+FEW, LEAST = 32, 8
+"""Tickets on the way below which a site is short of room, and how many there are always."""
+QUICK, SLOW = 0.5, 1.0
+"""Seconds of waiting for leave below which more tickets are taken, and above which fewer: whoever waits no longer than that has
+gone before he could have come back from a queue of the site's own."""
+ROUND = 1.0
+"""Seconds between two halvings, for tickets that set out together are refused together."""
 SOON, LONGEST = 2.0, 20.0
 """Seconds after which a site that takes nothing is looked at again, whatever was said; twice as long after each look in vain,
 up to the longest. Pauses end early, orders change, and when a line will be short was a guess."""
@@ -19,10 +24,11 @@ class Portion:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.limit = min(FIRST, most)
+        self.limit = most
         self.on_the_way = 0
         self._lanes: dict[Hashable, tuple[float, float]] = {}  # closed until, and when that was heard
         self._look = SOON
+        self._halved = -inf
 
     def passed(self, lane: Hashable, waited: float, now: float) -> None:
         """A ticket was given leave, `waited` seconds after it asked."""
@@ -40,7 +46,8 @@ class Portion:
             closed = min(until, now + self._look)
             self._look = min(2 * self._look, LONGEST)
         self._hear(lane, closed, now)
-        if self.opens(now) > now:
+        if self.opens(now) > now and now - self._halved >= ROUND:
+            self._halved = now
             self.limit = max(self.limit // 2, min(LEAST, self._most))
 
     def opens(self, now: float) -> float:
@@ -58,7 +65,7 @@ class Portion:
 
     def tight(self, now: float) -> bool:
         """Whether it is no matter of moments until there is room again: the site takes nothing, or its tickets wait."""
-        return self.opens(now) > now or self.limit < min(FIRST, self._most)
+        return self.opens(now) > now or self.limit < min(FEW, self._most)
 
     def forget(self) -> None:
         """What the lanes said holds no more."""

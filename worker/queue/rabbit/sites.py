@@ -90,10 +90,11 @@ class Sites:
             return True
         if delivery.portion is line.portion:
             return True
-        # What comes back from the ladder comes at a time that it was told: it may show that the site takes mail again.
+        # What was published waits at the gate for a moment rather than to be moved. What comes back from the ladder comes at a
+        # time that it was told: it may show that the site takes mail again.
         fresh = delivery.message.exchange == self._names.jobs
-        free = line.portion.free(time.monotonic()) if fresh else line.portion.room
-        if line.trusted and not free:
+        full = line.portion.tight(time.monotonic()) if fresh else not line.portion.room
+        if line.trusted and full:
             return False
         delivery.take_of(line.portion)
         return True

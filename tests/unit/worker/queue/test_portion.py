@@ -1,16 +1,27 @@
-from worker.queue.portion import FIRST, LEAST, LONGEST, Portion
+from worker.queue.portion import LEAST, LONGEST, Portion
 
 MOST = 100
 
 
-def test_a_new_site_may_have_some_on_the_way_at_once() -> None:
+def test_a_new_site_may_have_all_on_the_way_there_is_room_for() -> None:
     portion = Portion(MOST)
-    portion.on_the_way = FIRST - 3
+    portion.on_the_way = MOST - 3
     assert portion.free(0.0) == 3
+
+
+def test_tickets_that_set_out_together_and_are_refused_together_halve_the_room_once() -> None:
+    portion = Portion(MOST)
+    for number in range(50):
+        portion.held("lane", 2.0 + number / 10, 1.0 + number / 100)
+    assert portion.limit == MOST // 2
+    portion.held("lane", 50.0, 2.5)
+    assert portion.limit == MOST // 4
 
 
 def test_a_site_that_takes_at_once_gets_more_and_more_up_to_the_most() -> None:
     portion = Portion(MOST)
+    portion.held("lane", 2.0, 1.0)
+    assert portion.limit < MOST
     for number in range(1000):
         portion.passed("lane", 0.01, float(number))
     assert portion.limit == MOST
@@ -19,7 +30,7 @@ def test_a_site_that_takes_at_once_gets_more_and_more_up_to_the_most() -> None:
 def test_a_site_whose_tickets_wait_gets_fewer_but_never_none() -> None:
     portion = Portion(MOST)
     for number in range(1000):
-        portion.passed("lane", 1.0, float(number))
+        portion.passed("lane", 1.5, float(number))
     assert portion.limit == LEAST
     assert portion.free(1000.0) == LEAST
 
@@ -72,9 +83,10 @@ def test_leave_opens_a_lane_at_once() -> None:
 
 def test_room_is_tight_where_a_site_takes_nothing_or_its_tickets_wait_and_not_where_it_is_only_full() -> None:
     full, closed, slow = Portion(MOST), Portion(MOST), Portion(MOST)
-    full.on_the_way = FIRST
+    full.on_the_way = MOST
     closed.held("lane", 50.0, 2.0)
-    slow.passed("lane", 1.0, 2.0)
+    for _ in range(MOST):
+        slow.passed("lane", 1.5, 2.0)
     assert [portion.tight(3.0) for portion in (full, closed, slow)] == [False, True, True]
 
 
