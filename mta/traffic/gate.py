@@ -40,7 +40,7 @@ class Guide(Protocol):
 
     @property
     def why(self) -> str:
-        """Why it is closed, for people."""
+        """Why it is closed, or has no connection, for people."""
 
     @property
     def horizon(self) -> float | None:
@@ -244,7 +244,7 @@ class LaneGate:
                 guessed = force.rate is None or speed < force.rate
                 wait = min(wait, line.patience if guessed else line.guide.horizon)
             start = now + (wait if force.connections else max(wait, _UNKNOWN))
-            due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(force, rule)
+            due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(line, force, rule)
         slowed = closed > now or force != rule  # else what the site said has been outlived
         return Held(self._clock() + due - now, why, line.reply if slowed else None)
 
@@ -278,10 +278,10 @@ def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float
             return None
 
 
-def _limits(force: Rule, rule: Rule) -> str:
+def _limits(line: _Line, force: Rule, rule: Rule) -> str:
     """The limits behind a wait, for people."""
     if not force.connections:
-        return f"rule {rule.name}: this worker's part of the limits is not known for the moment"
+        return line.guide.why
     rate = f", {format_rate(force.rate)}" if force.rate is not None else ""
     slowed = " (slowed down)" if force is not rule and force != rule else ""
     return f"rule {rule.name}: {force.connections} connections{rate}{slowed}"

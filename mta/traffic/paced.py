@@ -92,7 +92,9 @@ class Paced:
     def why(self) -> str:
         if self.part.closed_until > self.clock():
             return f"left alone, for the site was {self.part.pace.closed_by}"
-        return "other workers have this lane's limits for the moment"
+        if self.in_vain:
+            return "other workers have this lane's limits for the moment"
+        return "this worker's part of the limits is not known for the moment"
 
     @property
     def asks_again(self) -> bool:
