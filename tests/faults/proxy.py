@@ -5,10 +5,14 @@ import socket
 import struct
 import threading
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+
+_TURNS = 0.02
+"""Seconds in which the loop has time for a few turns: whoever was just let in has a handler from then on, and transports that
+were closed have let go of their sockets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +82,12 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
+        await asyncio.sleep(_TURNS)
         await self._cut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(_TURNS)
 
     async def _cut(self) -> None:
         self._deaf = False
@@ -95,7 +101,10 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         self._count += 1
         manner = self._manner if self._manner.times is None or self._count <= self._manner.times else Manner()
-        with suppress(OSError, asyncio.CancelledError):  # asyncio before 3.12 trips over a handler that was cancelled
+        with (
+            closing(writer),  # though the target let nobody in, or all ended before it could
+            suppress(OSError, asyncio.CancelledError),  # asyncio before 3.12 trips over a handler that was cancelled
+        ):
             await self._flowing.wait()
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             pair = (writer, back)
@@ -114,8 +123,7 @@ class Proxy:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
                 self._pairs.discard(pair)
-                for end in pair:
-                    end.close()
+                back.close()
 
     async def _forth(
         self,
