@@ -35,8 +35,8 @@ class Shares(Protocol):
 
     async def refresh(self, asks: Sequence[Ask]) -> Answers:
         """Each account loaded, refreshed and kept as one step, all of them with one look-up and one update; the changes
-        that come of it are recorded, and all other workers are called to the lanes that were
-        slowed down or closed, or of which another holds what is due to this one.
+        that come of it are recorded, and all other workers are called to the lanes that were slowed down or closed, or of
+        which others hold what is due to this one.
 
         Raises:
             SharesAway: nothing is known to have happened; go on within the leases that have not run out.

@@ -244,7 +244,8 @@ class LaneGate:
                 guessed = force.rate is None or speed < force.rate
                 wait = min(wait, line.patience if guessed else line.guide.horizon)
             start = now + (wait if force.connections else max(wait, _UNKNOWN))
-            due, why = line.turns.place(force, start, line.guide.horizon, hope), _limits(line, force, rule)
+            due = line.turns.place(force, start, line.guide.horizon, hope)
+            why = _limits(force, rule) if force.connections else line.guide.why
         slowed = closed > now or force != rule  # else what the site said has been outlived
         return Held(self._clock() + due - now, why, line.reply if slowed else None)
 
@@ -278,10 +279,8 @@ def _pause(line: _Line, signal: Signal, attempt: Attempt, rule: Rule, now: float
             return None
 
 
-def _limits(line: _Line, force: Rule, rule: Rule) -> str:
+def _limits(force: Rule, rule: Rule) -> str:
     """The limits behind a wait, for people."""
-    if not force.connections:
-        return line.guide.why
     rate = f", {format_rate(force.rate)}" if force.rate is not None else ""
     slowed = " (slowed down)" if force is not rule and force != rule else ""
     return f"rule {rule.name}: {force.connections} connections{rate}{slowed}"
