@@ -72,14 +72,13 @@ class Tracker(Protocol):
 
 
 async def consume(stream: FeedbackStream, tracker: Tracker) -> None:
-    """Take feedback until cancelled. A message that cannot be read is logged and finished, lest it block the rest.
+    """Take the feedback that is there. A message that cannot be read is logged and finished, lest it block the rest.
 
     Waits out a store that is away. Raises what `stream` raises when it is away; what it had given comes back then.
     """
-    while True:
-        messages = await stream.take(_MESSAGES)
-        await _apply(tracker, [event for one in messages for event in _events(one)])
-        await stream.done(messages)
+    messages = await stream.take(_MESSAGES)
+    await _apply(tracker, [event for one in messages for event in _events(one)])
+    await stream.done(messages)
 
 
 async def _apply(tracker: Tracker, events: Sequence[Event]) -> None:

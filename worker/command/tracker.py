@@ -51,7 +51,8 @@ async def track(settings: Settings) -> None:
         await outage.outlast(tracker.open)
         await outage.outlast(stream.open)
         _log.info("tracking")
-        await outage.outlast(lambda: consume(stream, tracker))
+        while True:
+            await outage.outlast(lambda: consume(stream, tracker))
     finally:
         await stream.close()
         await tracker.close()

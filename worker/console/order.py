@@ -16,8 +16,8 @@ from pydantic import (
 
 from mta.duration import format_duration, parse_duration
 from mta.traffic.quantity import parse_rate
-from worker.console.views.order import limits
 from worker.orders.order import Cancellation, Ending, Limits, Matter, Order, Override, Suspension
+from worker.orders.story import limits_in_words
 
 MOST = 100_000
 _DURATION = r"^[1-9][0-9]{0,2}[smhd]$"
@@ -124,7 +124,7 @@ class Limit(_Wish):
         return (
             "override",
             _about(self.target, self.pool),
-            _joined(f"{limits(self._limits)} for {_spoken(self.lasts)}", self.why),
+            _joined(f"{limits_in_words(self._limits)} for {_spoken(self.lasts)}", self.why),
         )
 
 

@@ -41,7 +41,7 @@ function same(part, fresh) {
 async function look() {
   const answer = await fetch(location.href, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) });
   if (answer.type === "opaqueredirect") return location.reload(); // signed out
-  if (!answer.ok) throw new Error(answer.status === 503 ? "the store cannot be reached" : `the console answers ${answer.status}`);
+  if (!answer.ok) throw new Error(answer.status === 503 ? "the store cannot be used" : `the console answers ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(part.id);

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -48,22 +48,9 @@ class ReasonRow:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
-class DomainRow:
-    """A domain's share of a delivery; percentages are of the messages with a result so far."""
-
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainRow(DomainFigures):
     domain: str
-    accepted: int
-    sent: int
-    failed: int
-    cancelled: int
-    in_flight: int
-    processed: int
-    delivered: float
-    hard: float
-    soft: float
-    flagged: bool
-    waits: Waits | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,20 +184,7 @@ def _reasons(figures: Figures) -> tuple[ReasonRow, ...]:
 
 
 def _domain(name: str, of: DomainFigures, waits: Waits | None) -> DomainRow:
-    return DomainRow(
-        domain=name,
-        accepted=of.accepted,
-        sent=of.sent,
-        failed=of.failed,
-        cancelled=of.cancelled,
-        in_flight=of.in_flight,
-        processed=of.processed,
-        delivered=of.delivered,
-        hard=of.hard,
-        soft=of.soft,
-        flagged=of.flagged,
-        waits=waits,
-    )
+    return DomainRow(domain=name, **asdict(of) | {"waits": waits})
 
 
 def _across(figures: Figures, domains: Sequence[str]) -> Across:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.console.views.lane import SiteRow, lane_of
-from worker.console.views.wording import pace
-from worker.orders.order import Cancellation, Limits, Order, Override, Suspension
+from worker.orders.order import Cancellation, Order, Override, Suspension
 from worker.orders.standing import Standing
+from worker.orders.story import limits_in_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +50,5 @@ def _order(order: Suspension | Override) -> OrderRow:
         until=order.until,
         by=order.by,
         why=order.why,
-        limits=limits(order.limits) if isinstance(order, Override) else "",
+        limits=limits_in_words(order.limits) if isinstance(order, Override) else "",
     )
-
-
-def limits(ordered: Limits) -> str:
-    """`20 connections, 5/s`."""
-    parts = []
-    if ordered.connections is not None:
-        parts.append(f"{ordered.connections} connections")
-    if ordered.rate is not None:
-        parts.append(pace(ordered.rate))
-    if ordered.messages_per_connection is not None:
-        parts.append(f"{ordered.messages_per_connection} messages per connection")
-    return ", ".join(parts)
