@@ -177,13 +177,20 @@ def postgres_url() -> Iterator[str]:
         yield server.url
 
 
+@contextlib.contextmanager
+def database(url: str) -> Iterator[str]:
+    """An empty database on the server of this URL, dropped at the end whoever is still connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    _execute(url, f"CREATE DATABASE {name}")
+    yield _named(url, name)
+    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
-    """An empty database, dropped after the test whoever is still connected."""
-    name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_url, f"CREATE DATABASE {name}")
-    yield _named(postgres_url, name)
-    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    """An empty database of the test's own."""
+    with database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import Field
 
 from feedback.qualifier.unknown import Decision
 from worker.console.desk import Desk, Who
 from worker.console.entry import ApiActor, ApiSession, AtDesk
-from worker.console.order import Cancel, End, Limit, Suspend, Wish
+from worker.console.order import STORABLE, Cancel, End, Limit, Suspend, Wish
 from worker.console.records import Action, Search
 from worker.console.views.delivery import DeliveryPage, DeliveryRow
 from worker.console.views.lane import ChangeRow, SiteRow
@@ -42,7 +43,7 @@ ALWAYS = _faults(400, 401, 503)
 
 router = APIRouter(prefix="/api", tags=["console"], responses=ALWAYS)
 
-Id = Annotated[str, Query(min_length=1, max_length=200)]
+Id = Annotated[str, Query(min_length=1, max_length=200, pattern=STORABLE)]
 Standing = Literal["accepted", "delayed", "sent", "failed", "cancelled"]
 
 
@@ -74,8 +75,8 @@ async def messages(
     delivery: Id,
     standing: Annotated[list[Standing] | None, Query()] = None,
     reason: Annotated[int | None, Query(ge=0, le=1000)] = None,
-    domain: Annotated[str | None, Query(max_length=255)] = None,
-    after: Annotated[str, Query(max_length=200)] = "",
+    domain: Annotated[str | None, Query(max_length=255, pattern=STORABLE)] = None,
+    after: Annotated[str, Query(max_length=200, pattern=STORABLE)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[MessageRow]:
     """A delivery's messages in the order of their job_ids; go on with `after` set to the last one."""
@@ -102,7 +103,9 @@ async def sites(desk: AtDesk, _: ApiSession) -> list[SiteRow]:
 
 @router.get("/changes")
 async def changes(
-    desk: AtDesk, _: ApiSession, lane: Annotated[list[str] | None, Query(max_length=100)] = None
+    desk: AtDesk,
+    _: ApiSession,
+    lane: Annotated[list[Annotated[str, Field(pattern=STORABLE)]] | None, Query(max_length=100)] = None,
 ) -> list[ChangeRow]:
     """The last automatic changes, of these lanes or of all, the newest first."""
     return await desk.changes(lane)
@@ -124,7 +127,7 @@ async def unknown(desk: AtDesk, _: ApiSession) -> list[KindRow]:
 async def decide(
     desk: AtDesk,
     actor: ApiActor,
-    id: Annotated[str, Query(min_length=1, max_length=64)],
+    id: Annotated[str, Query(min_length=1, max_length=64, pattern=STORABLE)],
     decision: Literal["keep", "ignore", "to_qualify"],
 ) -> Given:
     """Say of a kind of reply that its present meaning is right, or that it is not worth listing; or take that back."""

@@ -20,6 +20,8 @@ from worker.orders.order import Cancellation, Ending, Limits, Matter, Order, Ove
 from worker.orders.story import limits_in_words
 
 MOST = 100_000
+STORABLE = r"^[^\x00]*$"
+"""PostgreSQL's texts may be anything but a NUL."""
 _DURATION = r"^[1-9][0-9]{0,2}[smhd]$"
 _RATE = r"^[1-9][0-9]{0,8}/(s|min|h)$"
 
@@ -48,7 +50,7 @@ def _given(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[!-~\u00a1-\u10ff]+$")]
-Pool = Annotated[str, Field(min_length=1, max_length=128)] | None
+Pool = Annotated[str, Field(min_length=1, max_length=128, pattern=STORABLE)] | None
 Why = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Duration = Annotated[str, *_like(_DURATION, "write a whole number up to 999 and s, m, h or d: 30m, 4h or 2d")]
 Rate = Annotated[str, *_like(_RATE, "write n/s, n/min or n/h: 10/s, 600/min or 5000/h")]
@@ -148,7 +150,7 @@ class End(_Wish):
 class Cancel(_Wish):
     """No new attempt for any message of a delivery, for good."""
 
-    delivery_id: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00]+$")]
+    delivery_id: Annotated[str, Field(min_length=1, max_length=128, pattern=STORABLE)]
     why: Why = ""
 
     def order(self, by: str, now: float) -> Order:

@@ -13,7 +13,7 @@ from worker.console.desk import Desk, Who
 from worker.console.door import COOKIE, STAYS, VISIT, Door, Session, Turned
 from worker.console.entry import AtDesk, AtDoor, Origin, PageSession
 from worker.console.looks import show
-from worker.console.order import WISHES, read
+from worker.console.order import STORABLE, WISHES, read
 from worker.console.records import Search
 from worker.console.views import chart, unknown
 from worker.console.views.delivery import REASONS
@@ -26,8 +26,8 @@ router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 PER_PAGE, LISTED, SITES = 50, 300, 100
 """Rows of a page of messages; deliveries and sites shown."""
 
-Text = Annotated[str, Query(max_length=200)]
-Name = Annotated[str, Query(max_length=1000)]
+Text = Annotated[str, Query(max_length=200, pattern=STORABLE)]
+Name = Annotated[str, Query(max_length=1000, pattern=STORABLE)]
 
 
 async def form(request: Request) -> FormData:
@@ -52,7 +52,7 @@ Actor = Annotated[Who, Depends(acting)]
 
 def text(fields: FormData, name: str) -> str:
     value = fields.get(name, "")
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and "\0" not in value else ""
 
 
 @router.get("/")

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.integration.console.furnished import furnish
+from tests.services.postgres import database
 from tests.services.start import free_port, listens, wait_until
 from worker.console.door import hashed
 from worker.settings import load
@@ -21,11 +22,12 @@ COMMAND = str(Path(sys.executable).with_name("campaign-mta"))
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD, TOKEN = "correct horse battery", "a-token-of-the-tests"
 
+EMBEDDED = "sqlite:///store.db"
 SETTINGS = """\
 [broker]
 url = "sqlite:///queue.db"
 [store]
-url = "sqlite:///store.db"
+url = "{store}"
 [console]
 listen = "127.0.0.1:{port}"
 password_hash = '{hash}'
@@ -49,20 +51,21 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """For tests that look and leave little behind."""
-    yield from serve(tmp_path_factory.mktemp("console"))
+def served(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Served]:
+    """For tests that look and leave little behind: over the store that people run it with."""
+    with database(postgres_url) as store:
+        yield from serve(tmp_path_factory.mktemp("console"), store)
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Served]:
     """For tests that lock themselves out, or change what others look at."""
-    yield from serve(tmp_path, size=100)
+    yield from serve(tmp_path, EMBEDDED, size=100)
 
 
-def serve(folder: Path, size: int = 3000) -> Iterator[Served]:
+def serve(folder: Path, store: str, size: int = 3000) -> Iterator[Served]:
     port, settings = free_port(), folder / "campaign-mta.toml"
-    settings.write_text(SETTINGS.format(port=port, hash=hashed(PASSWORD), token=TOKEN), "utf-8")
+    settings.write_text(SETTINGS.format(store=store, port=port, hash=hashed(PASSWORD), token=TOKEN), "utf-8")
     asyncio.run(furnish(load(settings), time.time(), size))
     yield from started(port, settings)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.console.conftest import PASSWORD, SETTINGS, TOKEN, Served, started
+from tests.integration.console.conftest import EMBEDDED, PASSWORD, SETTINGS, TOKEN, Served, started
 from tests.services.start import free_port
 from worker.console.door import hashed
 from worker.console.headers import ALWAYS
@@ -44,6 +44,31 @@ def test_no_page_is_shown_to_who_is_not_signed_in(served: Served, path: str) -> 
         answer = client.get(path)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=%2F")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/delivery?id=%00",
+        "/messages?delivery=x&domain=%00",
+        "/messages?delivery=x&after=%00",
+        "/message?id=%00",
+        "/find?q=%00",
+        "/site?name=%00",
+    ],
+)
+def test_an_octet_that_no_store_keeps_is_no_address_of_a_page(served: Served, path: str) -> None:
+    with served.client() as client:
+        sign_in(client)
+        assert client.get(path).status_code == 400
+
+
+def test_nor_is_it_a_name_in_a_form(served: Served) -> None:
+    with served.client() as client:
+        sign_in(client)
+        token = form_token(client.get("/unknown").text)
+        answer = client.post("/unknown", data={"id": "a\0", "decision": "keep", "form_token": token})
+        assert answer.status_code == 404
 
 
 def test_no_call_is_answered_without_token_or_session(served: Served) -> None:
@@ -166,7 +191,7 @@ def test_what_is_done_is_on_record_with_who_and_from_where(fresh: Served) -> Non
 def test_with_the_store_away_everybody_is_told_so_and_nobody_acts_unrecorded(tmp_path: Path) -> None:
     settings = tmp_path / "campaign-mta.toml"
     port = free_port()
-    text = SETTINGS.format(port=port, hash=hashed(PASSWORD), token=TOKEN)
+    text = SETTINGS.format(store=EMBEDDED, port=port, hash=hashed(PASSWORD), token=TOKEN)
     settings.write_text(text.replace("sqlite:///store.db", f"postgresql://mta@127.0.0.1:{free_port()}/mta"), "utf-8")
     for served in started(port, settings):
         with served.program() as client:
