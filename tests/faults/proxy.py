@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-_TURNS = 0.02
-"""Seconds in which the loop has time for a few turns: whoever was just let in has a handler from then on, and transports that
-were closed have let go of their sockets."""
+_TURNS = 20
+"""Turns of the loop after which whoever was just let in has a handler, and closed transports have let go of their sockets; a
+pause would be one turn or a hundred, as busy as the machine is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +82,12 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
-        await asyncio.sleep(_TURNS)
+        await _turns()
         await self._cut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(_TURNS)
+        await _turns()
 
     async def _cut(self) -> None:
         self._deaf = False
@@ -158,6 +158,11 @@ class Proxy:
                 await asyncio.sleep(manner.drip)
                 writer.write(part)
             await writer.drain()
+
+
+async def _turns() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _reset(pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
