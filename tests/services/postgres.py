@@ -151,7 +151,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
+    """Run a statement on the database of this URL."""
+
     async def run() -> None:
         connection = await asyncpg.connect(url)
         try:
@@ -181,9 +183,9 @@ def postgres_url() -> Iterator[str]:
 def database(url: str) -> Iterator[str]:
     """An empty database on the server of this URL, dropped at the end whoever is still connected."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(url, f"CREATE DATABASE {name}")
+    execute(url, f"CREATE DATABASE {name}")
     yield _named(url, name)
-    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

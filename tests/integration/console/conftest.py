@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.integration.console.furnished import furnish
-from tests.services.postgres import database
+from tests.services.postgres import database, execute
 from tests.services.start import free_port, listens, wait_until
 from worker.console.door import hashed
 from worker.settings import load
@@ -33,6 +33,16 @@ listen = "127.0.0.1:{port}"
 password_hash = '{hash}'
 token = "{token}"
 """
+
+CREW = """
+INSERT INTO mta.worker (id, name, lease, expires_at, steady_since)
+SELECT gen_random_uuid(), name, lease, clock_timestamp() + lease - silent, clock_timestamp() - interval '3 hours'
+FROM (VALUES
+    ('mta-1-4711', interval '1 hour', interval '2 s'),
+    ('mta-1-4712', interval '1 hour', interval '40 min'),
+    ('mta-2-311', interval '10 s', interval '5 min')) AS crew (name, lease, silent)
+"""
+"""Workers that beat, are late, are lost."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,9 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Served]:
     """For tests that look and leave little behind: over the store that people run it with."""
     with database(postgres_url) as store:
-        yield from serve(tmp_path_factory.mktemp("console"), store)
+        for console in serve(tmp_path_factory.mktemp("console"), store):
+            execute(store, CREW)
+            yield console
 
 
 @pytest.fixture
