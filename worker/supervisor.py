@@ -11,8 +11,8 @@ import structlog
 
 _log = structlog.get_logger("worker.supervisor")
 
-_PAUSE = 1.0
-"""Seconds before a worker that died is replaced."""
+_PAUSE, _LONGEST = 1.0, 60.0
+"""Seconds before a worker that died is replaced: doubled each time that it did not live as long as the longest."""
 
 
 async def supervise(command: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
@@ -27,13 +27,17 @@ async def supervise(command: Sequence[str], environments: Sequence[Mapping[str, 
 
 
 async def _keep(command: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event) -> None:
+    clock, pause = asyncio.get_running_loop().time, _PAUSE
     while not stop.is_set():
+        began = clock()
         child = await asyncio.create_subprocess_exec(sys.executable, *command, env=os.environ | environment)
         code = await _ended(child, stop)
         if not stop.is_set():
-            _log.error("worker_died", pid=child.pid, code=code)
+            pause = _PAUSE if clock() - began > _LONGEST else pause
+            _log.error("worker_died", pid=child.pid, code=code, again_in=pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _PAUSE)
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(2 * pause, _LONGEST)
 
 
 async def _ended(child: asyncio.subprocess.Process, stop: asyncio.Event) -> int:
