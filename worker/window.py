@@ -5,9 +5,26 @@ what follows behind another's final dot waits with its own dot until one of them
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
+from dataclasses import dataclass, field
 
 from mta.lane import Lane
+
+
+@dataclass(slots=True)
+class _Door:
+    """A lane's: its limit, which changes with the worker's part of the connections, and who waits, first come first served."""
+
+    limit: int = 0
+    inside: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    def admit(self) -> None:
+        while self.waiting and self.inside < self.limit:
+            turn = self.waiting.popleft()
+            if not turn.done():
+                self.inside += 1
+                turn.set_result(None)
 
 
 class Window:
@@ -15,8 +32,7 @@ class Window:
 
     def __init__(self) -> None:
         self._inside: dict[str, Lane] = {}
-        self._counts: Counter[Lane] = Counter()
-        self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {}
+        self._doors: dict[Lane, _Door] = {}
 
     def __len__(self) -> int:
         return len(self._inside)
@@ -24,35 +40,32 @@ class Window:
     async def enter(self, job_id: str, lane: Lane, limit: int) -> None:
         """Wait until fewer than `limit` of the lane are inside, then be one of them. Cancelling is safe.
 
-        A job is inside once: what is left of an earlier delivery of it holds no intent any more, or it could not be ours.
+        The newest limit holds for all who wait: who came under a lower one would see others go by for ever, with a
+        connection in his hands. A job is inside once: what is left of an earlier delivery of it holds no intent any more, or
+        it could not be ours.
         """
-        while self._counts[lane] >= limit:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(lane, deque()).append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake(lane)  # the turn may have come already: pass it on
-                raise
+        door = self._doors.setdefault(lane, _Door())
+        door.limit = limit
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        door.waiting.append(turn)
+        door.admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn has come already: pass it on
+                self._go(lane)
+            raise
         self.leave(job_id)
         self._inside[job_id] = lane
-        self._counts[lane] += 1
 
     def leave(self, job_id: str) -> None:
         """Whoever never entered leaves nothing behind."""
-        lane = self._inside.pop(job_id, None)
-        if lane is None:
-            return
-        self._counts[lane] -= 1
-        if not self._counts[lane]:
-            del self._counts[lane]
-        self._wake(lane)
+        if lane := self._inside.pop(job_id, None):
+            self._go(lane)
 
-    def _wake(self, lane: Lane) -> None:
-        queue = self._waiting.get(lane, deque())
-        while queue:
-            turn = queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._waiting.pop(lane, None)
+    def _go(self, lane: Lane) -> None:
+        door = self._doors[lane]
+        door.inside -= 1
+        door.admit()
+        if not door.inside and not door.waiting:
+            del self._doors[lane]

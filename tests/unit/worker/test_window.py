@@ -67,3 +67,41 @@ async def test_a_job_that_comes_again_has_one_place_not_two() -> None:
     window.leave("a")
     for job_id in ("b", "c"):
         await window.enter(job_id, LANE, 2)
+
+
+async def test_who_came_under_a_lower_limit_goes_in_first_when_it_is_raised() -> None:
+    window = Window()
+    await window.enter("a", LANE, 1)
+    early = [asyncio.create_task(window.enter(name, LANE, 1)) for name in ("b", "c")]
+    await settle_down()
+    late = asyncio.create_task(window.enter("d", LANE, 3))
+    await settle_down()
+    assert [task.done() for task in (*early, late)] == [True, True, False]
+    window.leave("b")
+    await late
+
+
+async def test_nobody_goes_in_over_a_limit_that_was_lowered() -> None:
+    window = Window()
+    for name in ("a", "b", "c"):
+        await window.enter(name, LANE, 3)
+    waits = asyncio.create_task(window.enter("d", LANE, 1))
+    await settle_down()
+    window.leave("a")
+    window.leave("b")
+    await settle_down()
+    assert not waits.done()
+    window.leave("c")
+    await waits
+
+
+async def test_what_was_cancelled_while_it_waited_takes_no_place() -> None:
+    window = Window()
+    await window.enter("a", LANE, 1)
+    gone = asyncio.create_task(window.enter("b", LANE, 1))
+    await settle_down()
+    gone.cancel()
+    await asyncio.wait([gone])
+    window.leave("a")
+    await window.enter("c", LANE, 1)
+    assert len(window) == 1
