@@ -25,6 +25,7 @@ from mta.signing.published import generate
 from worker import adapters, logging
 from worker.command.progress import progress
 from worker.command.send import Order, enqueue, prepare
+from worker.command.show import show
 from worker.command.tracker import track
 from worker.process import work
 from worker.settings import Settings, load
@@ -184,7 +185,7 @@ def _say(figures: Figures | None, broken: list[str], taken: int, seconds: float)
         plan.add_row(fate.words, f"{fate.count:,}", fate.ends)
     console.print(plan)
     if figures is not None:
-        console.print(table.report([figures]))
+        show(table.report([figures]))
     as_planned = figures is not None and (figures.sent, figures.failed, taken) == (sent, TOTAL - sent, sent)
     if as_planned and not broken:
         console.print(f"every job is accounted for: {sent} mails in the sink, {TOTAL} final events, {seconds:.1f} s")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from feedback.log import Tally
 from feedback.store import StoreAway
 from worker import adapters
 from worker.command.away import say_away
+from worker.command.show import show
 from worker.command.site import known_site
 from worker.command.wish import Wish, checked, wished_limits
 from worker.orders.order import (
@@ -103,7 +103,7 @@ def listed(settings: Settings, history: bool, json: bool) -> int:
     if json:
         print(msgspec.json.encode([told(order) for order in orders]).decode())
     elif orders:
-        Console().print(_table(orders, "Orders, the newest first" if history else "Orders in force"))
+        show(_table(orders, "Orders, the newest first" if history else "Orders in force"))
     else:
         print("nothing was ever ordered" if history else "no order is in force")
     return 0
@@ -182,7 +182,7 @@ _END = {Suspension: "resumed", Override: "", Cancellation: "for good", Ending: "
 def _table(orders: Sequence[Order], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for column in ("Order", "Target", "Pool", "Since", "Until", "Limits", "By", "Why"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("Since", "Until", "Limits"))
     for order in orders:
         about = order.delivery_id if isinstance(order, Cancellation) else order.target
         pool = "" if isinstance(order, Cancellation) else order.pool or "all"

@@ -12,6 +12,7 @@ from feedback.store import StoreAway
 from feedback.tracker.reconciliation import Discrepancy, reconcile
 from worker import adapters
 from worker.command.away import say_away
+from worker.command.show import show
 from worker.settings import Settings
 
 
@@ -35,7 +36,16 @@ async def _compare(settings: Settings, delivery: str | None) -> tuple[list[Tally
     log, tracker = adapters.delivery_log(settings, adapters.worker_name(settings)), adapters.tracker(settings)
     async with adapters.opened(log), adapters.opened(tracker):
         broken = [discrepancy async for discrepancy in reconcile(log, tracker, delivery)]
+        if broken:  # by what is being sent at the moment, perhaps
+            await _a_moment()
+            before = set(broken)
+            broken = [again async for again in reconcile(log, tracker, delivery) if again in before]
         return await log.tally(delivery), broken
+
+
+async def _a_moment() -> None:
+    """In which a tracker that works hears what the log knew before: what still differs then is wrong, or it is far behind."""
+    await asyncio.sleep(3.0)
 
 
 def _show(tallies: list[Tally], broken: list[Discrepancy]) -> None:
@@ -43,8 +53,8 @@ def _show(tallies: list[Tally], broken: list[Discrepancy]) -> None:
     for tally in tallies:
         counts = (tally.accepted, tally.sent, tally.failed, tally.cancelled, tally.in_flight)
         sums.add_row(tally.delivery_id, *(f"{count:,}" for count in counts))
+    show(sums)
     console = Console()
-    console.print(sums)
     for one in broken:
         console.print(
             f"{one.job_id}: {one.words} (log: {one.log}, tracker: {one.tracker})", highlight=False, markup=False

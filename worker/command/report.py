@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
 
 from feedback.store import StoreAway
 from feedback.tracker import table
@@ -16,6 +15,7 @@ from feedback.tracker.wait import by_domain, together
 from worker import adapters
 from worker.command.away import say_away
 from worker.command.console import complete
+from worker.command.show import show
 from worker.console.records import Records
 from worker.console.views import delivery
 from worker.console.views.course import Course, course
@@ -40,7 +40,7 @@ def run(settings: Settings, name: str | None, json: bool, html: Path | None) -> 
     if json:
         print(msgspec.json.encode(found).decode())
     elif found:
-        Console().print(table.report(found))
+        show(table.report(found))
     return 0
 
 

@@ -43,14 +43,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A delivery checked and planned, ready to be published. `warning` is for the user."""
+    """A delivery checked and planned, ready to be published. `warnings` are for the user."""
 
     delivery: Delivery
     recipients: Recipients
     template: Template
     waves: list[Wave]
     repeats: int = 0
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -60,8 +60,8 @@ class Refused(Exception):
 def run(settings: Settings, order: Order, json: bool) -> int:
     try:
         prepared = prepare(settings, order)
-        if prepared.warning:
-            print(f"warning: {prepared.warning}", file=sys.stderr)
+        for warning in prepared.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
         if not json and order.waves:
             _show(prepared)
         published = asyncio.run(enqueue(settings, prepared))
@@ -101,13 +101,18 @@ def prepare(settings: Settings, order: Order) -> Prepared:
     planned = _plan(order, found.recipients)
     if fault := _first_fault(settings, next(jobs(delivery, recipients, template, planned), None)):
         raise BadSettings([f"--message {order.message}: {fault}"])
+    warnings = tuple(
+        f"--message {order.message}: {{{name}}} is no column of {order.recipients}, and goes out as it stands"
+        for name in template.strays
+    )
     match judge(planned, delivery.lifetime):
         case Impossible(text):
             raise Refused(text)
         case Tight(text):
-            return Prepared(delivery, recipients, template, planned, found.repeats, text)
+            warnings += (text,)
         case Sound():
-            return Prepared(delivery, recipients, template, planned, found.repeats)
+            pass
+    return Prepared(delivery, recipients, template, planned, found.repeats, warnings)
 
 
 def _read(settings: Settings, order: Order) -> tuple[Delivery, Recipients, Template]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from mta.attempt import Phase, Refused
 from mta.reply import Reply
 from worker import adapters, outside
 from worker.command.away import say_away
+from worker.command.show import show
 from worker.settings import Settings
 
 
@@ -33,7 +33,7 @@ def run(settings: Settings, decisions: Sequence[tuple[str, Decision]], json: boo
     if json:
         print(msgspec.json.encode([_kind(key, kind) for key, kind in waiting]).decode())
     elif waiting:
-        Console().print(_kinds(waiting))
+        show(_kinds(waiting))
     else:
         print("No reply waits for a decision.")
     for name in missing:

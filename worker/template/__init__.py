@@ -13,6 +13,7 @@ markup, and each is written in the way of the place it goes to:
 What cannot be written, as a non-ASCII value in Message-ID or a letter that the part's charset lacks, is a fault of the row.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -22,6 +23,9 @@ from mta.recode import split
 from worker.template.field import fields
 from worker.template.part import entity
 from worker.template.slot import Need, Segment, Slots
+
+_NAME = re.compile(rb"\{([A-Za-z][A-Za-z0-9_]{0,63})\}")
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,12 @@ class Template:
     def personal(self) -> bool:
         """Whether there is any placeholder at all."""
         return any(not isinstance(segment, bytes) for segment in self.segments)
+
+    @property
+    def strays(self) -> list[str]:
+        """What else stands in braces like a column's name, and stays as it is: perhaps one that is misspelt."""
+        found = (_NAME.findall(segment) for segment in self.segments if isinstance(segment, bytes))
+        return list(dict.fromkeys(name.decode("ascii") for names in found for name in names))[:_MANY]
 
     def fill(self, row: Mapping[str, str]) -> bytes:
         """The message for `row`, which has no `fault`."""

@@ -86,3 +86,12 @@ def test_a_report_that_cannot_be_written_says_so(config: Path, tmp_path: Path) -
     result = run(config, "--html", str(tmp_path / "missing" / "report.html"))
     assert result.exit_code == 1
     assert "cannot be written: No such file or directory" in result.stderr
+
+
+def test_no_column_is_cut_where_no_terminal_says_how_wide_it_is(config: Path) -> None:
+    lines = run(config).stdout.splitlines()
+    [title] = [line for line in lines if "Delivery" in line and "Success" in line]
+    assert all(name in title for name in ("Accepted", "Sent", "Failed", "Cancelled", "In flight"))
+    assert any(line.rstrip().endswith("%") and line.startswith(" password-resets") for line in lines)
+    assert any("Delivered" in line and "Hard" in line and "Soft" in line for line in lines)
+    assert any("2 % or more hard, or over 10 % soft" in line for line in lines)

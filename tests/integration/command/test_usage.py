@@ -64,6 +64,13 @@ def test_a_delivery_with_a_wrong_option_is_refused_by_the_options_name(
     assert not list(folder.glob("queue.db*"))
 
 
+def test_a_name_in_braces_that_is_no_column_is_pointed_out(folder: Path, told: Told) -> None:
+    (folder / "mail.eml").write_text("From: a@a.example\n\nDear {nmae}, {email}")
+    code, out, err = told(*SEND, "--recipients", "list.csv", "--message", "mail.eml")
+    assert (code, out) == (0, "1 jobs enqueued\n")
+    assert "warning: --message mail.eml: {nmae} is no column of list.csv, and goes out as it stands\n" in err
+
+
 @pytest.mark.parametrize(
     ("command", "out", "err"),
     [

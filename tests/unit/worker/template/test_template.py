@@ -219,3 +219,8 @@ def test_a_very_long_value_is_folded() -> None:
     made = filled(b"Subject: {x}\r\nTo: {x} <a@b.example>\r\n\r\n", x="word " * 400)
     assert max(map(len, made.split(b"\r\n"))) <= 998
     assert parsed(made)["subject"].split() == ["word"] * 400
+
+
+def test_what_looks_like_a_column_and_is_none_is_named_once() -> None:
+    template = Template.read(mail(b"Dear {name} or {nmae}, {nmae}: {color: red} {} {no name}"), ("name",))
+    assert template.strays == ["nmae"]
