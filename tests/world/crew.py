@@ -126,8 +126,8 @@ class Worker:
         """What a worker that has ended in good order must not have in hand."""
         window, gate = self.settlement.window, self.plant.pacing.gate
         found = {
-            "jobs in the doubt window": len(window._inside) + sum(window._counts.values()),
-            "waiting for the doubt window": sum(map(len, window._waiting.values())),
+            "jobs in the doubt window": len(window._inside) + sum(door.inside for door in window._doors.values()),
+            "waiting for the doubt window": sum(len(door.waiting) for door in window._doors.values()),
             "permits": len(gate._lent),
             "turns taken": sum(line.turns.busy for line in gate._lines.values()),
             "jobs in hand": len(self.plant.bulk._in_hand) + len(self.plant.transactional._in_hand),
