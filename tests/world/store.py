@@ -301,7 +301,7 @@ class StoreLog:
 
     async def release(self, jobs: Sequence[tuple[str, int, bytes | None]]) -> None:
         await self._call("release", lambda: self._store.release(jobs, self._me))
-        self._hand.drop(job_id for job_id, _, _ in jobs)  # not before: another ticket's claim is no part of it
+        self._hand.drop(job_id for job_id, _, _ in jobs)  # not before, or another ticket's claim goes with it
 
     async def forsake(self, job_ids: Sequence[str]) -> None:
         await self._call("forsake", lambda: self._store.forsake(job_ids, self._me))
