@@ -1,7 +1,8 @@
 """The words of a qualification: bounce codes, types and reasons (the contract's section 2)."""
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
 
 
 class Type(StrEnum):
@@ -46,8 +47,7 @@ class Code(IntEnum):
     TRANSIENT_FAILURE = 70
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Qualification:
+class Qualification(Struct, frozen=True, kw_only=True):
     """What an answer means for the recipient, and which rule says so."""
 
     code: Code
@@ -57,8 +57,7 @@ class Qualification:
     to_qualify: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A qualification, and whether the message is worth another try."""
 
     qualification: Qualification

@@ -1,10 +1,12 @@
 """Feedback events made from what is known: one function for each thing that can be said of a job. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from feedback.event import (
     LOG_STATUS,
@@ -26,8 +28,7 @@ from mta.attempt import Attempt, Path
 _last = msgspec.json.Decoder(Event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why a job failed for good; `detail` is for people, where no server said it."""
 
     cause: Cause

@@ -5,8 +5,9 @@ recipient. Neither changes it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mta.dialogue import Line
 from mta.reply import Reply
@@ -52,30 +53,26 @@ class Trouble(StrEnum):
     SHUTDOWN = "shutdown"  # given up because the worker stops; nothing was transmitted
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """The server took responsibility (a 2yz after the final dot; in an SMTP test, after RCPT TO)."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The server said 4yz or 5yz."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """No reply decides it, and certainly nothing was taken. `text` says what happened."""
 
     trouble: Trouble
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
+class Doubtful(Struct, frozen=True):
     """The final dot may have left and no reply came back: the server may have taken the message (RFC 1047)."""
 
     text: str
@@ -84,8 +81,7 @@ class Doubtful:
 Ending = Delivered | Refused | Broken | Doubtful
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """The encryption of a connection; `auth` is `none`, `pkix`, `mta-sts` or `dane`. `certificate`: the SHA-256 digest of
     the server's, in hexadecimal digits."""
 
@@ -95,8 +91,7 @@ class Tls:
     certificate: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
+class Path(Struct, frozen=True, kw_only=True):
     """The way an attempt took; what was not reached is None.
 
     `unmet`: the TLS that the connection should have come to and did not, where mail may pass all the same.
@@ -111,8 +106,7 @@ class Path:
     unmet: Broken | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try. Times are in seconds; `began_at` is a POSIX timestamp."""
 
     phase: Phase
@@ -127,7 +121,7 @@ class Attempt:
     nth: int | None = None  # which message on its connection this was, from 1
     rule: str = ""  # the traffic rule it went by
     waited: float = 0.0  # for its permit
-    dialogue: Sequence[Line] = field(default=(), compare=False, repr=False)
+    dialogue: Sequence[Line] = ()
 
     @property
     def reply(self) -> Reply | None:

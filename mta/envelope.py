@@ -5,11 +5,11 @@ addresses beyond ASCII) never becomes a value here. Nothing is repaired: an addr
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
 import idna
+from msgspec import Struct
 
 MAX_LOCAL = 64
 MAX_DOMAIN = 255
@@ -24,8 +24,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(Struct, frozen=True):
     """A local part as it was written, quotes included, and a domain in A-form, lower case."""
 
     local: str
@@ -35,8 +34,7 @@ class Mailbox:
         return f"{self.local}@{self.domain}"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """`mail_from` may be empty (the null reverse-path); both are checked mailboxes with their domain in A-form, lower
     case, ready to go between angle brackets.
 
@@ -90,8 +88,7 @@ def parse_mailbox(text: str) -> Mailbox | str:
     return Mailbox(local, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """A domain name in A-form, lower case."""
 
     name: str

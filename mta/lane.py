@@ -1,10 +1,9 @@
 """Egress sources and lanes: the unit that is paced is one source towards one site."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """An egress source: the address mail leaves from (None: the system's choice) and the name it greets with.
     `ramp`: messages a day to a site that it is being warmed up to; None: it is warm."""
 
@@ -20,8 +19,7 @@ class Source:
         return self.address or "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """One egress source towards one site."""
 
     source: Source

@@ -9,10 +9,11 @@ refused with the reason, never mended.
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
+
+from msgspec import Struct
 
 from mta.attempt import Broken, Trouble
 from mta.binary import as_text, has_binary
@@ -35,8 +36,7 @@ _AT_MOST_ONCE = (
 ).split()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
+class Draft(Struct, frozen=True, eq=False):
     """A legal message: CRLF line ends throughout, ending in one.
 
     `whole` ends with the octets the campaign gave (line ends apart); what was added stands before them. The body begins

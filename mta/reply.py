@@ -5,7 +5,8 @@ only say why. Reply text is written by strangers: it is cleaned here, once, befo
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_TEXT = 1024
 """Characters of a reply that are kept; what a longer one says after that has never been worth a row."""
@@ -14,8 +15,7 @@ _ENHANCED = re.compile(r"\A\s*(?:[#(\[]\s*)?([245]\.\d{1,3}\.\d{1,3})\b")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One whole reply; lines of a multi-line reply are joined by a blank."""
 
     code: int

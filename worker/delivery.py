@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
+from msgspec.structs import replace
 
 from feedback.log import Another, Claim, Elsewhere, Fresh, InDoubt, Settled, State, Taken, Waiting
 from mta.attempt import Attempt, Broken, Doubtful, Path, Phase, Trouble

@@ -1,6 +1,6 @@
 """What becomes of a job after an attempt, or instead of one. A closed set; the deciding is pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from feedback.event import Cause
 from feedback.log import OnDoubt
@@ -10,15 +10,13 @@ from feedback.writer import Failure
 from mta.attempt import Attempt, Broken, Doubtful, Trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Sent, as far as anybody will ever know."""
 
     attempt: Attempt | None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAt:
+class RetryAt(Struct, frozen=True):
     """Soft: `delayed` until `at` (POSIX seconds)."""
 
     at: float
@@ -26,25 +24,21 @@ class RetryAt:
     qualification: Qualification
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """Failed for good."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Expired:
+class Expired(Struct, frozen=True):
     """Its validity is over; no attempt was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """Its delivery was called off; no attempt was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldUntil:
+class HeldUntil(Struct, frozen=True):
     """Not tried: back to the queue until `at`, no attempt counted, no event. `why` is for people. `site`: it could not go
     because its site takes no more now, and waits with the site's others; `rule` and `reply`: see `mta.traffic.permit.Held`."""
 
@@ -60,8 +54,7 @@ _DEAD_WORKER = "a worker died in the act; whether the receiver took the message 
 Disposition = Done | RetryAt | GiveUp | Expired | Cancelled | HeldUntil
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What bounds a decision: the job's wish for doubt, whether its doubtful repeat is spent, when a next try would be
     due, and the end of validity (POSIX seconds)."""
 

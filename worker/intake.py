@@ -3,9 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
+from msgspec.structs import replace
 
 from feedback.event import encode
 from feedback.log import Another, Candidate, DeliveryLog, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting

@@ -7,12 +7,11 @@ import binascii
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from feedback.event import TRACEPARENT, Scalar
 from feedback.log import OnDoubt
@@ -58,8 +57,7 @@ _decode = msgspec.json.Decoder(JsonJob).decode
 _FIELDS = tuple(Fields.__struct_fields__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendJob:
+class SendJob(Struct, frozen=True, kw_only=True):
     """A readable send job. Times are POSIX seconds; `rcpt_to` is the recipient as events name it, domain in lower case."""
 
     job_id: str
@@ -81,8 +79,7 @@ class SendJob:
     traceparent: str | None = None  # the trace context of its headers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, kw_only=True):
     """A ticket that is no send job. `glimpse` holds the fields that could be read all the same."""
 
     reason: str

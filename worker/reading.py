@@ -1,7 +1,8 @@
 """What attempts mean to this worker: the rules in force, the weather at each site, and the replies that nobody knows."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from feedback.qualification import Verdict
 from feedback.qualifier import Qualifier

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -167,7 +167,7 @@ def _default(attribute: str, field: FieldInfo, schema: Tree) -> str:
     if field.default_factory is not None:
         return "the machine's full name"
     if attribute.endswith("_timeout"):
-        return _written(format_duration(asdict(Timeouts())[attribute.removesuffix("_timeout")]))
+        return _written(format_duration(getattr(Timeouts(), attribute.removesuffix("_timeout"))))
     value = field.default
     if isinstance(value, SecretStr):
         return _written(value.get_secret_value())

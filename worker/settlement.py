@@ -6,8 +6,10 @@ things had got, and `repeat` does the rest once more; feedback events repeat wit
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from feedback.event import Event, encode, join, trace_of
 from feedback.log import DeliveryLog, Fresh, InDoubt, Outcome, Settled, State, Taken, Waiting

@@ -10,8 +10,9 @@ if it had an intent and no outcome it is *in doubt*.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, Self
+
+from msgspec import Struct
 
 from feedback.event import Event, Scalar, encode
 from feedback.store import StoreAway
@@ -20,8 +21,7 @@ OnDoubt = Literal["retry", "fail", "assume_sent"]
 """A job's wish for when nobody can know whether the receiver took its message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Face:
+class Face(Struct, frozen=True, kw_only=True):
     """What the log knows of a job without its message: enough to report on it when no ticket is at hand."""
 
     job_id: str
@@ -41,16 +41,14 @@ MAX_VALIDITY = 84 * 3600.0
 """Seconds a job may live after its acceptance, whatever it says (3.5 days)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A job whose ticket came up. `generation` is the ticket's: the `seq` of the event that parked it, 0 at first."""
 
     face: Face
     generation: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """Where a job stands. Times are POSIX seconds.
 
     `doubtful`: from some moment on the receiver may have taken a message without our knowing; it stays true.
@@ -70,22 +68,19 @@ class State:
     holds: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """Ours, and the `accepted` event is due: never seen before, or left by a worker that died before it did anything."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """Ours again: a retry, a hand-back, or what a dead worker left of either before the dot."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class InDoubt:
+class InDoubt(Struct, frozen=True):
     """Ours, but a dead worker had begun attempt `state.attempt` and meant to send the dot: nobody knows if it did.
 
     `state.doubtful` is already true. Should this owner die undecided too, the next one is told the same, until `intend`
@@ -95,8 +90,7 @@ class InDoubt:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Not ours yet: its retry is due at `retry_at`, with ticket `state.seq`. `parked`: that ticket is known to exist,
     so an older one may be dropped; otherwise whoever holds this ticket repeats event and parking."""
 
@@ -105,22 +99,19 @@ class Waiting:
     parked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """Final: `state.last_event` says how. The ticket may be dropped once that event has been published again."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(Struct, frozen=True):
     """In the hands of a worker that still beats (perhaps this one): look again after `lease` seconds."""
 
     lease: float
 
 
-@dataclass(frozen=True, slots=True)
-class Another:
+class Another(Struct, frozen=True):
     """Another publication under this id, with other contents: the first one holds, and has a ticket of its own somewhere,
     since no ticket is finished before its job is settled or its next ticket is queued. This one may be dropped."""
 
@@ -128,8 +119,7 @@ class Another:
 Claim = Fresh | Taken | InDoubt | Waiting | Settled | Elsewhere | Another
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What `record` writes for one job: its newest event and where that leaves it.
 
     `final` is None for a job that lives on, then `retry_at` says when it is due; else `sent`, `failed` or `cancelled`.
@@ -160,8 +150,7 @@ class Outcome:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """One delivery's sums, as the log has them; SMTP tests are not counted."""
 
     delivery_id: str

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from feedback.log import (
     MAX_VALIDITY,
@@ -22,8 +24,7 @@ from feedback.log import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One job as the store has it, in the order of `COLUMNS`.
 
     `intent`: the current owner meant to send the dot and recorded no outcome. `undecided`: an earlier owner died like
@@ -49,7 +50,7 @@ class Row:
     holds: bytes | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+COLUMNS = Row.__struct_fields__
 """What an adapter selects to make a `Row` of it."""
 
 
@@ -155,7 +156,7 @@ def write_face(face: Face) -> bytes:
     try:
         return _face_encoder.encode(face)
     except UnicodeEncodeError:
-        return json.dumps(asdict(face), ensure_ascii=False).encode("utf-8", "replace")
+        return json.dumps(msgspec.structs.asdict(face), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def read_face(stored: bytes) -> Face:

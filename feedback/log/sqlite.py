@@ -243,7 +243,10 @@ class SqliteLog:
         return (face.job_id, delivery_id, face.test, write_face(face), now, validity(face, now), self._id)
 
     def _outcome(self, outcome: Outcome) -> dict[str, object]:
-        return {name: getattr(outcome, name) for name in Outcome.__slots__} | {"now": time.time(), "me": self._id}
+        return {name: getattr(outcome, name) for name in Outcome.__struct_fields__} | {
+            "now": time.time(),
+            "me": self._id,
+        }
 
 
 def _rows(records: Iterable[aiosqlite.Row | Sequence[object]]) -> dict[str, Row]:

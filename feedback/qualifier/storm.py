@@ -21,8 +21,11 @@ then nothing is learnt about what is usual, or the storm would become it.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from feedback.qualification import Qualification, Type, Verdict
 
@@ -47,8 +50,7 @@ class Breaker:
     longest: float = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Attempts, and how many of them were answered hard."""
 
     attempts: float = 0.0
@@ -68,8 +70,7 @@ class Counts:
         return type(self)(self.attempts * left, self.hard * left)
 
 
-@dataclass(frozen=True, slots=True)
-class Weather:
+class Weather(Struct, frozen=True):
     """What is known of one site: fading counts of the latest attempts, of recent ones and of what is usual; when they were
     last touched; since when it storms (None: it does not)."""
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from mta.attempt import Trouble
 from mta.routing.route import NoRoute
@@ -14,8 +15,7 @@ MAX_HOSTS = 32
 _HOST_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]*[a-z_][a-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Exchanger:
+class Exchanger(Struct, frozen=True, order=True):
     """One MX record: the lower the preference, the sooner it is tried. The name is lower case, without a final dot."""
 
     preference: int

@@ -1,12 +1,11 @@
 """A route: the site behind a domain and the hosts that take its mail."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mta.attempt import Trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """A receiving host by name or address literal (no brackets), in A-form and lower case.
 
     `configured`: named by a route of the configuration, and so exempt from the address policy for hosts found by DNS.
@@ -20,8 +19,7 @@ class Host:
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """What a smart host wants to see (RFC 4954)."""
 
     username: str
@@ -31,8 +29,7 @@ class Login:
         return f"Login({self.username!r}, ***)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """Where a domain's mail goes. `hosts` are in the order to try; `tls` and `login` come from a configured route.
 
     `secure_mx`: a validating resolver vouches for the MX records; only then can DANE be trusted (RFC 7672 section 2.2.1).
@@ -47,8 +44,7 @@ class Route:
     secure_mx: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NoRoute:
+class NoRoute(Struct, frozen=True):
     """The domain cannot be sent to now (or ever: `trouble` says which). `text` is for people."""
 
     trouble: Trouble

@@ -3,7 +3,7 @@
 DANE goes before MTA-STS (RFC 8461 section 2), and neither lowers what the rule demands.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mta.attempt import Trouble
 from mta.routing.route import Host, NoRoute
@@ -12,8 +12,7 @@ from mta.routing.tlsa import Promised, Tlsa, Unpromised
 from mta.traffic.rule import TlsPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Security:
+class Security(Struct, frozen=True, kw_only=True):
     """What the connection to one host must come to.
 
     `wanted`: ask for TLS. `required`: no mail without it. `auth`: what makes the certificate good, as it is reported:

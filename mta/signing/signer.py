@@ -9,8 +9,9 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from mta.signing.key import Key
 from mta.signing.keyring import Keyring, NoKey
@@ -20,8 +21,7 @@ _TOGETHER = 8
 """Messages that go to a thread at once at most: the first of them waits for the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """A message waiting for its signatures, and for whom."""
 
     octets: bytes

@@ -5,8 +5,9 @@ attempt's ending; a relay raises nothing but `asyncio.CancelledError`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mta.attempt import Attempt, Broken
 from mta.envelope import Envelope
@@ -15,8 +16,7 @@ from mta.routing.route import Route
 from mta.traffic.rule import Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
+class Offers(Struct, frozen=True, kw_only=True):
     """What a server announced after EHLO, on the connection as it will be used (after STARTTLS)."""
 
     eightbitmime: bool = False
@@ -26,8 +26,7 @@ class Offers:
     size: int | None = None  # octets; None: no limit announced
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Mail(Struct, frozen=True, kw_only=True):
     """One message to relay.
 
     `compose` gives the signed octets in a form the server can take (7-bit where it must be), CRLF line ends, ending in

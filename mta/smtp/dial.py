@@ -4,11 +4,12 @@ import asyncio
 import errno
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from time import monotonic
 from typing import NamedTuple
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mta.attempt import Broken, Path, Phase, Refused, Trouble
 from mta.dialogue import Line, remark
@@ -50,8 +51,7 @@ class Undialled(NamedTuple):
         return self.dialogue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """Who calls whom, and how. `unmet`: see `mta.attempt.Path`."""
 
     lane: Lane

@@ -1,8 +1,10 @@
 """A lane's guide that finds the site's own limits: the worker's part of the lane, kept in step with its account."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
+
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Refused
 from mta.lane import Lane

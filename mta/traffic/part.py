@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from mta.traffic.pace import Pace
 from mta.traffic.rule import Rule
 from mta.traffic.shares import NO_LEASE, Lease
@@ -21,8 +23,7 @@ _SLOW, _USUAL, _LATE = 0.3, 0.02, 2.0
 """How fast the two averages of reply times move; and how much slower than usual is slow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """When an attempt began, in which round, and how many connections this worker had with it."""
 
     at: float

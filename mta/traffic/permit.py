@@ -1,15 +1,15 @@
 """Leave for one attempt, and what a gate answers instead."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mta.attempt import Attempt
 from mta.lane import Lane
 from mta.traffic.rule import Rule
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Permit:
+class Permit(Struct, frozen=True, eq=False):
     """Leave for one attempt in a lane; settled exactly once. `rule` is the lane's rule with what the pace makes of it now:
     connections and messages per connection are the limits in force."""
 
@@ -17,8 +17,7 @@ class Permit:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """No leave before `until` (POSIX seconds): the job goes back to its queue, no attempt is counted. `why` is for people:
     the limit or rule behind it; `reply`: what the site said last that slowed its lane down or closed it, as far as this
     process heard it."""

@@ -2,7 +2,9 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from mta.attempt import Attempt
 from mta.traffic.rule import Reaction, Rule

@@ -1,7 +1,8 @@
 """A traffic rule: what an operator, or the built-in pack, allows towards a site."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class TlsPolicy(StrEnum):
@@ -34,8 +35,7 @@ class Start(StrEnum):
     CEILING = "ceiling"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True, kw_only=True):
     """Seconds to wait in each phase; the defaults are RFC 5321 section 4.5.3.2's, but for connecting.
 
     `transaction` bounds MAIL to the reply after the dot, however slowly the server drips.
@@ -54,8 +54,7 @@ class Timeouts:
     transaction: float = 1500.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reaction:
+class Reaction(Struct, frozen=True, kw_only=True):
     """What a rule does when a reply matches (`[[rule.on_reply]]`).
 
     `match` is a regular expression searched in the whole reply line; `action` one of `slow`, `suspend`,
@@ -69,8 +68,7 @@ class Reaction:
     samples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """The ceilings of a lane. `rate` is in messages a second (None: no ceiling); limits are per egress source and
     hold over all workers. A connection older than `connection_age` (seconds) takes no further message. `start`: None
     where the rule does not say; then a configured route begins `brisk`, and a site found by DNS is searched. `fixed`: an

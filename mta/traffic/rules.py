@@ -4,10 +4,12 @@ import fnmatch
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Self
+
+from msgspec.structs import replace
 
 from mta.routing.route import Route
 from mta.traffic.entry import read_rule

@@ -5,9 +5,11 @@ words every server may use, and words before codes.
 """
 
 import re
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.reply import Reply
@@ -34,8 +36,7 @@ class Limit(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """`pause`: seconds the reply asks for, or the reaction's time. `reaction`: the rule's reaction that the reply matched
     but that wants more than one such reply (`after`): it is for the lane to count; `kind` says what this one alone means."""
 

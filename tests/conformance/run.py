@@ -4,8 +4,10 @@ import asyncio
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Refused
 from mta.envelope import Envelope

@@ -4,11 +4,12 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Phase, Refused, Trouble
 from mta.envelope import Envelope

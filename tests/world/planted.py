@@ -3,10 +3,13 @@
 Each is put into the real code at run time and taken out again.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 import feedback.log.row
 import worker.process
@@ -100,7 +103,12 @@ async def _recorded_before_dot(self: Delivery, job: Any, state: State, *args: An
         await self.settlement.publish(encode(event))
         return True
 
-    return await _send(replace(self, outside=replace(self.outside, intend=intend_and_record)), job, state, *args)
+    return await _send(
+        dataclasses.replace(self, outside=dataclasses.replace(self.outside, intend=intend_and_record)),
+        job,
+        state,
+        *args,
+    )
 
 
 def _intends_nothing(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
@@ -135,7 +143,7 @@ def _no_doubt(row: Any) -> Any:
 async def _late_drive(self: Delivery, *args: Any, **facts: Any) -> Any:
     """As the real one, but for the look at the clock once the permit is there."""
     state = next(arg for arg in args if isinstance(arg, State))
-    timeless = replace(self, clock=_Once(self.clock, state.expires_at))
+    timeless = dataclasses.replace(self, clock=_Once(self.clock, state.expires_at))
     return await _drive(timeless, *args, **facts)
 
 

@@ -7,9 +7,11 @@ What a ticket finds is decided by the same pure code as in the adapters; the con
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from feedback.log import Candidate, Claim, Face, LogAway, Outcome, State, Tally
 from feedback.log.hand import Hand

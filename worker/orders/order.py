@@ -2,16 +2,17 @@
 two. Pure values. Times are POSIX seconds; `by` is `user@host`, `why` is for people."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mta.traffic.rule import Rule
 
 Matter = Literal["suspension", "override"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Limits in the place of a rule's own; None leaves the rule's. `rate` is in messages a second."""
 
     connections: int | None = None
@@ -19,8 +20,7 @@ class Limits:
     messages_per_connection: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspension:
+class Suspension(Struct, frozen=True, kw_only=True):
     """No new attempt towards `target` before `until` (None: before it is resumed).
 
     `target` is the name of a site, of a recipient's domain or of a lane, or a glob for such names; `pool` None means all.
@@ -34,8 +34,7 @@ class Suspension:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """Other limits for the lanes of a site (or one lane, or a glob for either) until a time."""
 
     target: str
@@ -47,8 +46,7 @@ class Override:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True, kw_only=True):
     """No new attempt for any job of a delivery, for good."""
 
     delivery_id: str
@@ -57,8 +55,7 @@ class Cancellation:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(Struct, frozen=True, kw_only=True):
     """The end, from `since` on, of a suspension or override given before for just this target and pool."""
 
     matter: Matter

@@ -6,14 +6,14 @@ A *ticket* is one queued copy of a send job. It is either finished (`done`), cop
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from mta.lane import Lane
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Ticket(Struct, frozen=True, kw_only=True):
     """One queued copy of a job, as it came off the queue.
 
     `generation` is 0 on what the campaign published; on a retry ticket, the `seq` of the event that parked it.
@@ -23,14 +23,13 @@ class Ticket:
 
     body: bytes
     content_type: str | None = None
-    headers: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = {}
     generation: int = 0
     transactional: bool = False
-    receipt: Any = field(default=None, compare=False, repr=False)
+    receipt: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """A send job to be published by `send`: a body as the contract's section 1.1 has it, and its routing key."""
 
     body: bytes

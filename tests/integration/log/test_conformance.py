@@ -1,8 +1,7 @@
 """Every promise of the `DeliveryLog` seam, against both adapters and the model."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from feedback.log import (
     MAX_VALIDITY,

@@ -1,10 +1,10 @@
 """Every promise of the `OrderBook` seam, against both adapters and the fake."""
 
 import asyncio
-from dataclasses import replace
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
 from feedback.store import StoreAway
 from worker.orders import OrderBook

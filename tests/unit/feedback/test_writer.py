@@ -1,10 +1,10 @@
 """Feedback events carry exactly the fields that their readers were promised."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from feedback.event import decode, encode, join, timestamp
 from feedback.qualification import Code, Qualification, Reason, Type

@@ -1,12 +1,12 @@
 """The contract's documents are those of the code, and hold what really goes over the broker."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from feedback.event import Event, encode, join
 from feedback.qualification import Code, Qualification, Reason, Type

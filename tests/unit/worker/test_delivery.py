@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from feedback.log import Fresh, InDoubt, State
 from feedback.qualifier import Qualifier

@@ -1,11 +1,11 @@
 """Send jobs: what is read, and the exact words for what is not."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from worker.job import SendJob, Unreadable, read
 from worker.queue import Ticket

@@ -1,9 +1,8 @@
 """Attempts read in turn: storms, unknown replies, rules replaced at work."""
 
-from dataclasses import replace
-
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from feedback.qualification import Reason, Type, Verdict
 from feedback.qualifier import Qualifier, parse

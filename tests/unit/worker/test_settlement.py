@@ -1,9 +1,9 @@
 """Record, then publish, then park, then finish: nothing is lost whichever of them fails."""
 
 import asyncio
-import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from feedback.event import encode
 from feedback.log import DeliveryLog, Fresh, InDoubt, Settled, Taken, Waiting
@@ -88,7 +88,7 @@ async def test_a_held_job_is_handed_back_with_what_it_waits_for() -> None:
 
 async def test_an_attempt_that_failed_is_recorded_with_what_was_said() -> None:
     desk = Desk()
-    said = dataclasses.replace(tried(Reply(452, "4.2.2 Full")), dialogue=[("C", b"DATA"), ("S", b"452 4.2.2 Full")])
+    said = replace(tried(Reply(452, "4.2.2 Full")), dialogue=[("C", b"DATA"), ("S", b"452 4.2.2 Full")])
     await desk.settlement.settle(TICKET, STATE, RetryAt(NOW + 300, said, SOFT), NOW)
     [outcome] = desk.log.outcomes
     assert outcome.story is not None
@@ -103,7 +103,7 @@ async def test_a_message_of_feedback_has_the_trace_that_all_its_events_have() ->
     one, other = (f"00-{digit * 32}-b7ad6b7169203331-01" for digit in "ab")
     for traces, wanted in (([one, one], one), ([one, other], None), ([one, None], None), ([None, None], None)):
         desk = Desk()
-        told = [dataclasses.replace(STATE, face=dataclasses.replace(STATE.face, traceparent=trace)) for trace in traces]
+        told = [replace(STATE, face=replace(STATE.face, traceparent=trace)) for trace in traces]
         await asyncio.gather(*(desk.settlement.publish(encode(desk.writer.accepted(state))) for state in told))
         assert desk.queue.traces == [wanted]
         assert [event.traceparent for event in desk.queue.events] == traces
@@ -122,7 +122,7 @@ async def test_an_impossible_job_fails_with_the_reason_in_words() -> None:
 async def test_an_expired_job_keeps_its_last_known_reason_and_reply() -> None:
     desk = Desk()
     delayed = desk.writer.delayed(STATE, NOW, tried(Reply(452, "4.2.2 Full")), SOFT, NOW + 300)
-    state = dataclasses.replace(STATE, seq=1, last_event=encode(delayed))
+    state = replace(STATE, seq=1, last_event=encode(delayed))
     await desk.settlement.settle(TICKET, state, Expired(), NOW)
     [event] = desk.queue.events
     assert event.qualification is not None
@@ -159,7 +159,7 @@ async def test_a_step_that_is_away_is_repeated_before_the_next_begins(away: str)
 async def test_a_settled_jobs_ticket_repeats_the_stored_event() -> None:
     desk = Desk()
     event = desk.writer.sent(STATE, NOW, tried(Reply(250, "Ok")))
-    settled = Settled(dataclasses.replace(STATE, seq=1, last_event=encode(event)))
+    settled = Settled(replace(STATE, seq=1, last_event=encode(event)))
     await desk.settlement.repeat(TICKET, settled, NOW)
     assert desk.queue.events == [event]
     assert desk.journal.calls == ["publish", "done"]
@@ -167,7 +167,7 @@ async def test_a_settled_jobs_ticket_repeats_the_stored_event() -> None:
 
 async def test_an_older_ticket_is_dropped_once_the_newer_is_known_to_be_queued() -> None:
     desk = Desk()
-    waiting = Waiting(dataclasses.replace(STATE, seq=1, last_event=b"{}"), NOW + 60, parked=True)
+    waiting = Waiting(replace(STATE, seq=1, last_event=b"{}"), NOW + 60, parked=True)
     await desk.settlement.repeat(TICKET, waiting, NOW)
     assert desk.journal.calls == ["done"]
 
@@ -175,7 +175,7 @@ async def test_an_older_ticket_is_dropped_once_the_newer_is_known_to_be_queued()
 async def test_an_older_ticket_repeats_event_and_parking_that_may_not_have_happened() -> None:
     desk = Desk()
     delayed = desk.writer.delayed(STATE, NOW, tried(Reply(452, "Full")), SOFT, NOW + 60)
-    waiting = Waiting(dataclasses.replace(STATE, seq=1, last_event=encode(delayed)), NOW + 60, parked=False)
+    waiting = Waiting(replace(STATE, seq=1, last_event=encode(delayed)), NOW + 60, parked=False)
     await desk.settlement.repeat(TICKET, waiting, NOW)
     assert desk.journal.calls == ["publish", "park", "parked", "done"]
     assert desk.queue.parked == [(TICKET, 60.0, 1)]
@@ -183,8 +183,8 @@ async def test_an_older_ticket_repeats_event_and_parking_that_may_not_have_happe
 
 async def test_a_ticket_that_comes_up_early_waits_on() -> None:
     desk = Desk()
-    waiting = Waiting(dataclasses.replace(STATE, seq=1), NOW + 60, parked=True)
-    ticket = dataclasses.replace(TICKET, generation=1)
+    waiting = Waiting(replace(STATE, seq=1), NOW + 60, parked=True)
+    ticket = replace(TICKET, generation=1)
     await desk.settlement.repeat(ticket, waiting, NOW)
     assert desk.journal.calls == ["park", "done"]
     assert desk.queue.parked == [(ticket, 60.0, 1)]
@@ -192,9 +192,9 @@ async def test_a_ticket_that_comes_up_early_waits_on() -> None:
 
 async def test_accepted_is_reported_until_it_is_known_to_be_out() -> None:
     desk = Desk()
-    for claim in (Fresh(STATE), InDoubt(dataclasses.replace(STATE, doubtful=True)), Taken(STATE)):
+    for claim in (Fresh(STATE), InDoubt(replace(STATE, doubtful=True)), Taken(STATE)):
         await desk.settlement.accept(claim)
-    await desk.settlement.accept(InDoubt(dataclasses.replace(STATE, seq=1)))
+    await desk.settlement.accept(InDoubt(replace(STATE, seq=1)))
     first, second = desk.queue.events
     assert first == second
     assert (first.event_id, first.event, first.attempt, first.in_doubt) == ("j/0", "accepted", 0, False)

@@ -1,10 +1,10 @@
 """A traced job's spans: in its own trace, whoever's hands it went through, with the times at which things happened."""
 
-import dataclasses
 import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,7 +18,7 @@ from tests.unit.worker.test_settlement import SOFT
 from worker.tracing import Spans
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-TRACED = dataclasses.replace(STATE, face=dataclasses.replace(STATE.face, traceparent=f"00-{TRACE}-b7ad6b7169203331-01"))
+TRACED = replace(STATE, face=replace(STATE.face, traceparent=f"00-{TRACE}-b7ad6b7169203331-01"))
 WRITER = Writer("w", str.lower)
 
 
@@ -71,7 +71,7 @@ def test_a_refusal_is_an_error_with_the_reply(spans: Spans, exporter: InMemorySp
 
 def test_a_retry_waits_from_when_it_first_came_up_again(spans: Spans, exporter: InMemorySpanExporter) -> None:
     holds = with_hold(None, Hold(since=NOW - 7, until=NOW - 3, why="its turn", attempts=1))
-    state = dataclasses.replace(TRACED, attempt=2, holds=holds)
+    state = replace(TRACED, attempt=2, holds=holds)
     sent = attempt(Delivered(Reply(250, "Ok")))
     spans.concluded(state, WRITER.sent(state, NOW, sent), sent, NOW)
     assert times(exporter.get_finished_spans()[0]) == ("waiting", -7, -2)
@@ -83,8 +83,8 @@ def test_a_job_that_expires_is_settled_without_an_attempt(spans: Spans, exporter
 
 
 def test_a_job_without_a_trace_or_one_not_sampled_makes_no_span(spans: Spans, exporter: InMemorySpanExporter) -> None:
-    unsampled = dataclasses.replace(STATE.face, traceparent=f"00-{TRACE}-b7ad6b7169203331-00")
-    for state in (STATE, dataclasses.replace(STATE, face=unsampled)):
+    unsampled = replace(STATE.face, traceparent=f"00-{TRACE}-b7ad6b7169203331-00")
+    for state in (STATE, replace(STATE, face=unsampled)):
         spans.accepted(state)
         spans.concluded(state, WRITER.expired(state, NOW), None, NOW)
     assert exporter.get_finished_spans() == ()

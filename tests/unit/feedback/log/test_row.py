@@ -1,8 +1,7 @@
 """What a ticket that came up finds: the decision both adapters share."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from feedback.log import MAX_VALIDITY, Another, Candidate, Elsewhere, Face, Fresh, InDoubt, Settled, Taken, Waiting
 from feedback.log.row import Found, Row, answer, decide, read_face, state, validity, write_face

@@ -1,8 +1,7 @@
 """DANE: what signed DNS promises."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mta.attempt import Trouble
 from mta.routing.resolver import Resolver

@@ -1,9 +1,9 @@
 """Counts by domain and day, in bounded memory."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Broken, Delivered, Path, Phase, Tls, Trouble
 from mta.reply import Reply

@@ -1,7 +1,8 @@
 """The gate on a loop whose time the test moves: no waiting, no luck."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from mta.attempt import Phase
 from mta.lane import Lane, Source

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from mta.traffic.dial import Dial
 from mta.traffic.pace import LONGEST_AWAY, Pace, Standing, advance
 from mta.traffic.rule import Rule
@@ -133,13 +135,13 @@ def test_slow_replies_are_a_warning_that_stops_growth() -> None:
     assert step[0].rate.value == Pace().rate.value
 
 
-FIXED = replace(RULE, connections=3, rate=0.5, messages_per_connection=7, fixed=True)
+FIXED = structs.replace(RULE, connections=3, rate=0.5, messages_per_connection=7, fixed=True)
 
 
 def test_limits_that_an_operator_fixed_are_in_force_whatever_was_learnt() -> None:
     assert OPEN.limits(FIXED) == (3, 0.5, 7)
     assert replace(OPEN, trial=True, per_connection=2.0).limits(FIXED) == (3, 0.5, 7)
-    assert OPEN.limits(replace(FIXED, rate=None))[1] == float("inf")
+    assert OPEN.limits(structs.replace(FIXED, rate=None))[1] == float("inf")
 
 
 def test_under_fixed_limits_neither_refusals_nor_clean_rounds_move_the_pace() -> None:

@@ -1,8 +1,10 @@
 """The gate that finds limits, on a loop whose time the test moves, towards a modelled site."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import mean
+
+from msgspec.structs import replace
 
 from mta.attempt import Attempt, Broken, Delivered, Path, Phase, Refused, Trouble
 from mta.traffic.dial import Dial

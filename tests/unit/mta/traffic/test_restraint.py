@@ -1,6 +1,6 @@
 """What signals make of a lane's rule."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from mta.traffic.restraint import SUSPENSION, Restraint
 from mta.traffic.rule import Reaction

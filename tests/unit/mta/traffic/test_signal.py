@@ -1,8 +1,7 @@
 """What an attempt says about the site, and only about the site."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mta.attempt import Doubtful, Phase, Trouble
 from mta.traffic.phrases import asked_pause

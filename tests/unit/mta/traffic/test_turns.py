@@ -1,10 +1,9 @@
 """Turns by connections and by rate, and where the jobs that cannot wait are sent to."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mta.traffic.turns import Places, Turns
 from tests.unit.mta.traffic.site import RULE

@@ -6,6 +6,7 @@ from math import inf
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from feedback.event import encode
 from feedback.log import Face
@@ -123,7 +124,7 @@ def job_row(job: Job, **changes: object) -> Row:
         owner=None,
         event=None,
     )
-    return replace(row, **changes)  # type: ignore[arg-type]
+    return structs.replace(row, **changes)  # type: ignore[arg-type]
 
 
 def test_a_story_tells_what_happened_in_order_and_what_comes_next() -> None:
@@ -310,4 +311,4 @@ def test_a_kind_that_a_rule_knows_by_now_is_not_listed() -> None:
     guess = Qualification(code=Code.SOFT_BOUNCE, type=Type.SOFT, reason=Reason.REFUSED, rule="by-code", to_qualify=True)
     [row] = unknown.waiting({KEY: KIND}, lambda *_: guess)
     assert (row.count, row.taken_for) == (3, "soft bounce; reason refused; for the address soft")
-    assert unknown.waiting({KEY: KIND}, lambda *_: replace(guess, to_qualify=False)) == []
+    assert unknown.waiting({KEY: KIND}, lambda *_: structs.replace(guess, to_qualify=False)) == []

@@ -1,9 +1,9 @@
 """Which orders concern a lane, and when a job that one keeps back is looked at again."""
 
-from dataclasses import replace
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from mta.lane import Lane, Source
 from mta.traffic.rule import Rule

@@ -1,7 +1,9 @@
 """A source that is warmed up sends its day's part and no more, over all workers, and goes on the next day."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from feedback.store import StoreAway
 from mta.lane import Lane
