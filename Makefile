@@ -54,13 +54,14 @@ schemas: .venv/.runtime
 	$(BIN)/python -m worker.contract deploy
 	$(BIN)/python -m worker.reference deploy/configuration.md
 
-# Renew both lock files from the bounds in pyproject.toml.
+# Renew both lock files from the bounds in pyproject.toml. pip-compile drops the markers of what exists for one platform only.
 lock: .venv/bin/python
 	$(BIN)/pip install -q 'pip-tools>=7.5,<8'
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
 	  --upgrade --extra console -o deploy/requirements.txt pyproject.toml
 	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --generate-hashes \
-	  --upgrade --extra console --extra otel --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+	  --upgrade --extra console --extra multibuffer --extra otel --extra test -c deploy/requirements.txt -o tests/requirements.txt pyproject.toml
+	sed -i "s/^\(intel-cmplr-lib-rt\|ipp-crypto\)==[^ ]*/& ; sys_platform == 'linux' and platform_machine == 'x86_64'/" tests/requirements.txt
 
 # Known vulnerabilities of what is installed, by the package index's own list; a package that it does not know is a fault.
 audit: .venv/bin/python
