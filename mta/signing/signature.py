@@ -6,6 +6,7 @@ The body is hashed once for all keys, and so is the header but for each key's ow
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from dkim import select_headers
@@ -13,6 +14,7 @@ from dkim import select_headers
 from mta.recode import split
 from mta.signing.canonical import relaxed_body, relaxed_header
 from mta.signing.key import Key
+from mta.signing.multibuffer import sign_together
 
 _OVERSIGNED = tuple(b"from to cc subject date message-id reply-to list-unsubscribe list-unsubscribe-post".split())
 """Named once more than they occur, so that none can be added without breaking the signature (RFC 6376 section 8.15)."""
@@ -25,31 +27,53 @@ _SIGNED = frozenset(
 """Signed as often as they occur."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A DKIM-Signature that lacks only the signature: its tags as they are signed, unfolded, and the digest to sign."""
+
+    key: Key
+    tags: bytes
+    digest: bytes
+
+    def written(self, signature: bytes) -> bytes:
+        """The whole field. It is folded at its blanks, which relaxing undoes."""
+        text = b64encode(signature)
+        folds = [text[at : at + 72] for at in range(0, len(text), 72)]
+        field = self.tags.replace(b"; ", b";\r\n\t").replace(b": ", b":\r\n\t ")
+        return b"DKIM-Signature: %b%b\r\n" % (field, b"\r\n\t ".join(folds))
+
+
 def sign(octets: bytes, keys: Iterable[Key], now: float) -> bytes:
     """The message with a DKIM-Signature for each key before it.
 
     `octets` is a legal message (`Draft.octets`). `now` (POSIX seconds) becomes t=. Linear in the message's size; the GIL
     is free during the hashes and the RSA step.
     """
+    return sign_all([(octets, keys, now)])[0]
+
+
+def sign_all(messages: Iterable[tuple[bytes, Iterable[Key], float]]) -> list[bytes]:
+    """Each message as `sign` signs it. First all are hashed, so that all signatures can be made together."""
+    begun = [(octets, _fields(octets, keys, now)) for octets, keys, now in messages]
+    made = iter(sign_together([(field.key, field.digest) for _, fields in begun for field in fields]))
+    return [b"".join([*[field.written(next(made)) for field in fields], octets]) for octets, fields in begun]
+
+
+def _fields(octets: bytes, keys: Iterable[Key], now: float) -> list[_Field]:
     section, body = split(octets)
     fields = relaxed_header(section)
     names, order = _selection(tuple([name for name, _ in fields]))
     header = hashlib.sha256(b"".join([b"%b:%b" % fields[index] for index in order]))
     body_hash = b64encode(hashlib.sha256(relaxed_body(body)).digest())
-    signatures = [_signature(key, b"t=%d; h=%b; bh=%b" % (now, names, body_hash), header.copy()) for key in keys]
-    return b"".join((*signatures, octets))
+    return [_field(key, b"t=%d; h=%b; bh=%b" % (now, names, body_hash), header.copy()) for key in keys]
 
 
-def _signature(key: Key, common: bytes, header: "hashlib._Hash") -> bytes:
-    """One DKIM-Signature field. `header` has hashed the fields it signs."""
+def _field(key: Key, common: bytes, header: "hashlib._Hash") -> _Field:
+    """`header` has hashed the fields that are signed; this one comes last, relaxed, with an empty b= and without a CRLF
+    (RFC 6376 section 3.7)."""
     tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector}; ".encode() + common + b"; b="
-    # The field itself comes last, relaxed, with an empty b= and without a CRLF (RFC 6376 section 3.7). It is folded at
-    # its blanks, which relaxing undoes.
     header.update(b"dkim-signature:" + tags)
-    written = b64encode(key.sign(header.digest()))
-    folds = [written[at : at + 72] for at in range(0, len(written), 72)]
-    field = tags.replace(b"; ", b";\r\n\t").replace(b": ", b":\r\n\t ")
-    return b"DKIM-Signature: %b%b\r\n" % (field, b"\r\n\t ".join(folds))
+    return _Field(key, tags, header.digest())
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from mta.signing.key import Key
 from mta.signing.keyring import Keyring, NoKey
-from mta.signing.signature import sign
+from mta.signing.signature import sign_all
 
 _TOGETHER = 8
 """Messages that go to a thread at once at most: the first of them waits for the last."""
@@ -84,4 +84,4 @@ class Signer:
 
 
 def _sign(batch: Sequence[_Wanted]) -> list[bytes]:
-    return [sign(wanted.octets, wanted.keys, wanted.now) for wanted in batch]
+    return sign_all([(wanted.octets, wanted.keys, wanted.now) for wanted in batch])
