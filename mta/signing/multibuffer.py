@@ -34,6 +34,8 @@ The library has a way without AVX512 too, which nobody here has measured."""
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 """The DER of a DigestInfo up to the digest (RFC 8017 section 9.2, note 1)."""
 
+ABSENT = "the extra multibuffer is not installed"
+
 Raw = Callable[..., int]
 """mbx_rsa_private_crt_mb8 of crypto_mb/rsa.h: the private operation in eight lanes; one with a null pointer is left out."""
 
@@ -59,7 +61,7 @@ def library() -> Raw | str:
     """What signs in eight lanes, looked for once; or why it is not in use."""
     folder = Path(sys.prefix, "lib")  # where pip puts what a wheel has beside its modules
     if not (folder / _FILES[-1]).exists():
-        return "the extra multibuffer is not installed"
+        return ABSENT
     try:
         # The libraries do not say where the others are, so these come first. CDLL frees the GIL during a call.
         *_, loaded = [ctypes.CDLL(str(folder / name)) for name in _FILES]

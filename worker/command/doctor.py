@@ -16,6 +16,7 @@ from feedback.event import timestamp
 from feedback.qualifier.storm import stormy
 from feedback.store import NewerStore, StoreAway
 from mta.routing.resolver import Failure, Resolver
+from mta.signing.multibuffer import ABSENT, LANES, library
 from worker import adapters, outside
 from worker.command.site import ceilings
 from worker.console.hearing import closures
@@ -57,6 +58,7 @@ async def _examine(settings: Settings) -> list[Finding]:
         ("routes", _routes),
     ):
         found.append(_settled(what, settings, look))
+    found.append(_signatures())
     found.append(await _reached("broker", _broker, settings))
     found.append(store := await _reached("store", _store, settings))
     if not store.fault:
@@ -77,6 +79,14 @@ def _settled(what: str, settings: Settings, look: Callable[[Settings], object]) 
 
 def _routes(settings: Settings) -> object:
     return outside.routing(settings, random.Random())
+
+
+def _signatures() -> Finding:
+    """Either way is in order; worth knowing is that what was installed to be faster is of no use."""
+    found = library()
+    if isinstance(found, str):
+        return Finding("RSA signatures (one at a time)", note=None if found == ABSENT else found)
+    return Finding(f"RSA signatures (up to {LANES} at once)")
 
 
 async def _reached(what: str, reach: Callable[[Settings], Awaitable[None]], settings: Settings) -> Finding:

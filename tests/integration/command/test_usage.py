@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mta.signing.multibuffer import library
 from worker.command import main
 
 pytestmark = pytest.mark.usefixtures("logs_as_they_are")
@@ -118,6 +119,12 @@ def test_without_its_store_a_command_says_where_to_look(folder: Path, told: Told
 
 def test_nothing_is_proved_of_a_delivery_that_is_not_known(told: Told) -> None:
     assert told("reconcile", "--delivery", "nosuch")[:2] == (0, "")
+
+
+def test_the_doctor_says_how_signatures_are_made(told: Told) -> None:
+    _, out, _ = told("doctor", "--json")
+    many = not isinstance(library(), str)
+    assert ("RSA signatures (up to 8 at once)" in out, "RSA signatures (one at a time)" in out) == (many, not many)
 
 
 @pytest.mark.parametrize(
