@@ -42,13 +42,13 @@ def raw() -> Raw:
     return found
 
 
-@pytest.mark.parametrize("count", range(18))
+@pytest.mark.parametrize("count", [*range(18), 40])
 def test_without_the_library_they_are_those_of_cryptography(count: int) -> None:
     assert sign_together(digests(count), "not wanted") == one_by_one(digests(count))
 
 
-@pytest.mark.parametrize("count", range(18))
-@pytest.mark.parametrize("signers", [KEYS, KEYS[:1], KEYS[:2], KEYS[2:4], [OLD]], ids=len)
+@pytest.mark.parametrize("count", [*range(18), 40])
+@pytest.mark.parametrize("signers", [KEYS, KEYS[:2], KEYS[2:3], KEYS[3:4], [OLD]], ids=repr)
 def test_with_the_library_they_are_those_of_cryptography(count: int, signers: list[Key], raw: Raw) -> None:
     assert sign_together(digests(count, signers), raw) == one_by_one(digests(count, signers))
 
@@ -60,11 +60,10 @@ def test_it_is_the_library_that_makes_them_up_to_eight_at_once_and_of_one_size(r
         calls.append((given[7], sum(pointer is not None for pointer in given[0])))
         return raw(*given)
 
-    wanted = (
-        digests(19, KEYS[:2]) + digests(4, KEYS[2:3]) + digests(2, KEYS[3:4]) + digests(3, KEYS[4:]) + digests(3, [OLD])
-    )
+    signers = zip(KEYS[:1] + KEYS[2:] + [OLD], (19, 6, 4, 8, 8), strict=True)
+    wanted = [each for key, count in signers for each in digests(count, [key])]
     assert sign_together(wanted, counted) == one_by_one(wanted)
-    assert calls == [(2048, 8), (2048, 8), (2048, 3), (3072, 4)]
+    assert calls == [(2048, 8), (2048, 8), (2048, 3), (3072, 6)]
 
 
 def nothing(*given: Any) -> int:
