@@ -1,7 +1,8 @@
 """Signing beside the event loop: the hashes and the RSA step leave the GIL, so threads scale with the cores.
 
-A hop to a thread and back costs about a seventh of a signature; so what has gathered while all threads were busy goes there
-together.
+A hop to a thread and back costs about a seventh of a signature; so what one turn of the loop brings goes there together, and
+what has gathered while all threads were busy. Where up to eight signatures are made at once (`mta.signing.multibuffer`) fewer
+wait until the threads at work are back: they cost as much as eight.
 """
 
 import asyncio
@@ -15,9 +16,10 @@ from msgspec import Struct
 
 from mta.signing.key import Key
 from mta.signing.keyring import Keyring, NoKey
+from mta.signing.multibuffer import LANES, library
 from mta.signing.signature import sign_all
 
-_TOGETHER = 8
+_TOGETHER = LANES
 """Messages that go to a thread at once at most: the first of them waits for the last."""
 
 
@@ -37,6 +39,7 @@ class Signer:
         """`threads`: how many signatures are made at the same time; by default one for each core."""
         self._keyring = keyring
         self._count = self._idle = threads or os.cpu_count() or 1
+        self._in_lanes = not isinstance(library(), str)
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="dkim")
         self._waiting: deque[_Wanted] = deque()
 
@@ -48,9 +51,11 @@ class Signer:
         """`octets` with a signature by each of `keys`; `now` in POSIX seconds."""
         if not keys:
             return octets
-        wanted = _Wanted(octets, keys, now, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        wanted = _Wanted(octets, keys, now, loop.create_future())
         self._waiting.append(wanted)
-        self._begin()
+        if len(self._waiting) in (1, _TOGETHER):
+            loop.call_soon(self._begin)
         return await wanted.signed
 
     def close(self) -> None:
@@ -61,12 +66,18 @@ class Signer:
 
     def _begin(self) -> None:
         """Give every idle thread its share of what waits."""
-        while self._waiting and self._idle:
+        while self._waiting and self._idle and (share := self._share(len(self._waiting))):
             self._idle -= 1
-            share = min(_TOGETHER, -(-len(self._waiting) // self._count))
             batch = [self._waiting.popleft() for _ in range(share)]
             running = asyncio.get_running_loop().run_in_executor(self._threads, _sign, batch)
             running.add_done_callback(partial(self._ended, batch))
+
+    def _share(self, waiting: int) -> int:
+        """How many of those that wait go to the next idle thread now."""
+        if not self._in_lanes:
+            return min(_TOGETHER, -(-waiting // self._count))
+        alone = self._idle == self._count
+        return min(_TOGETHER, waiting) if alone or waiting >= _TOGETHER else 0
 
     def _ended(self, batch: Sequence[_Wanted], done: asyncio.Future[list[bytes]]) -> None:
         self._idle += 1

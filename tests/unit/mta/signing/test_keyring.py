@@ -191,8 +191,11 @@ async def test_who_has_gone_holds_up_nobody_and_a_closed_signer_lets_all_go(tmp_
     asked[0].cancel()
     asked[2].cancel()
     assert [len(octets) for octets in await asyncio.gather(asked[1], asked[3], asked[4])] == [len(await asked[1])] * 3
-    late = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(3)]
+    begun = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # now they are with the thread
+    late = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(2)]
     await asyncio.sleep(0)
     signer.close()
-    ends = await asyncio.gather(*late, return_exceptions=True)
-    assert [isinstance(end, asyncio.CancelledError) for end in ends] == [False, True, True]
+    ends = await asyncio.gather(*begun, *late, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ends] == [False, False, False, True, True]
