@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from feedback.stream import FeedbackMessage
 from tests.integration.queue.transports import RabbitTransport, SqliteTransport, within
@@ -35,7 +36,9 @@ async def test_a_published_job_comes_off_as_it_was_published(queue: JobQueue, pu
     body = bytes(range(256)) * 1000
     await publisher.publish([Job(body=body, routing_key="bulk.example.net", content_type="message/rfc822")])
     [ticket] = await take(queue)
-    assert ticket == Ticket(body=body, content_type="message/rfc822", headers={}, generation=0, transactional=False)
+    assert replace(ticket, receipt=None) == Ticket(
+        body=body, content_type="message/rfc822", headers={}, generation=0, transactional=False
+    )
 
 
 async def test_any_routing_key_is_accepted(queue: JobQueue, publisher: JobPublisher) -> None:
@@ -141,7 +144,7 @@ async def test_a_parked_ticket_comes_up_with_its_generation_and_content(
     await queue.park(ticket, delay=1, generation=7, transactional=False)
     await queue.done(ticket)
     [again] = await take(queue)
-    assert again == Ticket(
+    assert replace(again, receipt=None) == Ticket(
         body=b"\x00\xff", content_type="message/rfc822", headers={}, generation=7, transactional=False
     )
     await queue.park(again, delay=1, generation=8, transactional=False)

@@ -10,6 +10,7 @@ import structlog
 from aiormq.abc import DeliveredMessage
 
 from worker.queue import QueueAway
+from worker.queue.rabbit.frames import Deliveries
 from worker.queue.rabbit.link import Wire, away
 from worker.queue.rabbit.tap import Delivery, Tap
 
@@ -40,12 +41,14 @@ class Intake:
         self._tap: Tap | None = None
         self._consumer = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._returning: set[asyncio.Task[None]] = set()
 
     async def attach(self, wire: Wire, *, vital: bool = True) -> None:
         """Consume over a new connection."""
         self._forget()
         channel = await wire.channel(prefetch=self.prefetch, vital=vital)
         tap = self._tap = Tap(wire, channel, self.prefetch)
+        Deliveries(channel, partial(self._arrived, tap))
         self._tasks = [asyncio.create_task(tap.acknowledge()), asyncio.create_task(self._watch(tap))]
         self.resting = False
         await self._consume(tap, timeout=None)
@@ -139,8 +142,7 @@ class Intake:
         """Under a name never used before: RabbitMQ 3.10's channel crashes over one that a quorum queue remembers from a
         cancelled consumer with messages still unfinished, and its report of that takes gigabytes."""
         self._consumer = f"{self.queue}#{next(_numbers)}"
-        arrived = partial(self._arrived, tap)
-        await tap.channel.basic_consume(self.queue, arrived, consumer_tag=self._consumer, timeout=timeout)
+        await tap.channel.basic_consume(self.queue, _never, consumer_tag=self._consumer, timeout=timeout)
 
     def _forget(self) -> None:
         for task in self._tasks:
@@ -149,13 +151,14 @@ class Intake:
         self._ready.clear()
         self._tap = None
 
-    async def _arrived(self, tap: Tap, message: DeliveredMessage) -> None:
+    def _arrived(self, tap: Tap, message: DeliveredMessage) -> None:
         tap.arrived = message.delivery_tag or 0
         delivery = Delivery(message, tap)
         if tap is not self._tap:
             return
         if self.resting:
-            await self._return(delivery)
+            self._returning.add(task := asyncio.create_task(self._return(delivery)))
+            task.add_done_callback(self._returning.discard)
         elif self._wanted(delivery):
             self._ready.append(delivery)
             self._bell.set()
@@ -190,6 +193,10 @@ class Intake:
                 tap.wire.drop()
             else:
                 suspect = tap.arrived
+
+
+async def _never(_: DeliveredMessage) -> None:
+    """`Deliveries` gives what comes to `_arrived`."""
 
 
 def queue_of(consumer: str) -> str:
