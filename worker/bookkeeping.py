@@ -82,7 +82,7 @@ class Bookkeeping:
                 self._reading.put_back(unknown)
 
     async def _forecast(self) -> None:
-        counts, added = self._weathers.take(), False
+        counts, added = self._weathers.take(self._clock()), False
         try:
             if not self._almanac_open:
                 await self._almanac.open()

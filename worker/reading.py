@@ -32,7 +32,7 @@ class Reading:
         site = attempt.path.site
         match attempt.ending:
             case Delivered():
-                self.weathers.observe(site, None, now)
+                self.weathers.delivered(site, now)
                 return None
             case Refused(reply):
                 verdict = self._settled(self._qualify(attempt, domain), reply, attempt.phase, (site, now))

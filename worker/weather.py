@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 
 from feedback.qualification import Verdict
-from feedback.qualifier.storm import Breaker, Counts, Weather, counted, gathered, observed, shares
+from feedback.qualifier.storm import Breaker, Counts, Weather, counted, gathered, shares
 
 _log = structlog.get_logger("worker.weather")
 
@@ -25,21 +25,27 @@ class Weathers:
         self._breaker = breaker or Breaker()
         self._sites = sites
         self._seen: OrderedDict[str, Weather] = OrderedDict()
+        self._delivered: dict[
+            str, tuple[int, float]
+        ] = {}  # messages not yet reckoned with, and when the last was taken
         self._since: dict[str, Counts] = {}
         self.restless = False
 
+    def delivered(self, site: str, now: float) -> None:
+        """One more message was taken. No storm begins with that, so it is only counted, until there is something to ask."""
+        count, _ = self._delivered.get(site, (0, now))
+        self._delivered[site] = count + 1, now
+        if site not in self._seen or self._seen[site].stormy_since is not None:
+            self._reckon(site, Counts(), now)
+
     def observe(self, site: str, verdict: Verdict | None, now: float) -> Weather:
         """The weather at a site after one more settled attempt: delivered (`verdict` None) or refused."""
-        before = self._seen.get(site, Weather())
-        after = observed(before, verdict, now, self._breaker)
-        since = self._since[site] = self._since.get(site, Counts()) + counted(verdict)
-        suspect = since.hard >= _SUSPECT and since.share >= self._breaker.sudden
-        self.restless |= suspect and after.stormy_since is None
-        self._remember(site, before, after)
-        return after
+        return self._reckon(site, counted(verdict), now)
 
-    def take(self) -> dict[str, Counts]:
+    def take(self, now: float) -> dict[str, Counts]:
         """What was counted since the last time."""
+        for site in list(self._delivered):
+            self._reckon(site, Counts(), now)
         taken, self._since, self.restless = self._since, {}, False
         return taken
 
@@ -56,12 +62,27 @@ class Weathers:
             after = gathered(weather, since, now, self._breaker) if since else weather
             self._remember(site, self._seen.get(site, Weather()), after)
 
+    def _reckon(self, site: str, last: Counts, now: float) -> Weather:
+        """Take in what was delivered and then `last`."""
+        before = after = self._seen.get(site, Weather())
+        count, at = self._delivered.pop(site, (0, now))
+        for new, when in ((Counts(float(count)), at), (last, now)):
+            if new.attempts:
+                after = gathered(after, new, when, self._breaker)
+                self._since[site] = self._since.get(site, Counts()) + new
+        since = self._since[site]
+        suspect = since.hard >= _SUSPECT and since.share >= self._breaker.sudden
+        self.restless |= suspect and after.stormy_since is None
+        self._remember(site, before, after)
+        return after
+
     def _remember(self, site: str, before: Weather, after: Weather) -> None:
         self._seen[site] = after
         self._seen.move_to_end(site)
         if len(self._seen) > self._sites:
             forgotten, _ = self._seen.popitem(last=False)
             self._since.pop(forgotten, None)
+            self._delivered.pop(forgotten, None)
         if (before.stormy_since is None) != (after.stormy_since is None):
             self._tell(site, after)
 

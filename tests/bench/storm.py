@@ -65,7 +65,7 @@ def lost(outage: Outage, attempts: int = 20_000) -> int:
                 glances[number] = now + GLANCE
                 if worker.restless or now >= flushes[number]:
                     flushes[number] = now + FLUSH
-                    worker.learn(almanac.exchange(worker.take(), now), now)
+                    worker.learn(almanac.exchange(worker.take(now), now), now)
         worker = rng.choice(workers)
         verdict = DEAD if rng.random() < outage.share else None
         weather = worker.observe(SITE, verdict, now)

@@ -25,23 +25,45 @@ def test_counts_go_out_once() -> None:
     weathers = Weathers()
     weathers.observe(SITE, None, NOW)
     weathers.observe(SITE, DEAD, NOW)
-    assert weathers.take() == {SITE: Counts(2, 1)}
-    assert weathers.take() == {}
+    assert weathers.take(NOW) == {SITE: Counts(2, 1)}
+    assert weathers.take(NOW) == {}
+
+
+def test_what_is_delivered_counts_before_the_next_refusal_as_if_it_had_been_looked_at_each_time() -> None:
+    lazy, eager = Weathers(), Weathers()
+    for number in range(400):
+        if number % 7:
+            lazy.delivered(SITE, NOW)
+            eager.observe(SITE, None, NOW)
+        else:
+            one, other = (weathers.observe(SITE, DEAD, NOW) for weathers in (lazy, eager))
+            assert (one.stormy_since, one.latest.share) == (other.stormy_since, pytest.approx(other.latest.share))
+    lazy.delivered(SITE, NOW)
+    eager.observe(SITE, None, NOW)
+    assert lazy.take(NOW) == eager.take(NOW)
+
+
+def test_a_storm_is_over_with_deliveries_alone() -> None:
+    weathers = Weathers()
+    weathers.learn({SITE: STORM}, NOW)
+    for _ in range(3000):
+        weathers.delivered(SITE, NOW)
+    assert weathers.observe(SITE, DEAD, NOW).stormy_since is None
 
 
 def test_counts_put_back_go_out_with_what_has_come_since() -> None:
     weathers = Weathers()
     weathers.observe(SITE, DEAD, NOW)
-    taken = weathers.take()
+    taken = weathers.take(NOW)
     weathers.observe(SITE, None, NOW)
     weathers.put_back(taken)
-    assert weathers.take() == {SITE: Counts(2, 1)}
+    assert weathers.take(NOW) == {SITE: Counts(2, 1)}
 
 
 def test_what_is_learnt_holds_and_what_was_counted_since_is_added() -> None:
     weathers = Weathers()
     weathers.observe(SITE, DEAD, NOW)
-    weathers.take()
+    weathers.take(NOW)
     weathers.observe(SITE, DEAD, NOW)
     weathers.learn({SITE: FAIR}, NOW)
     assert weathers.observe(SITE, None, NOW).usual == FAIR.usual + Counts(2, 1)
@@ -63,7 +85,7 @@ def test_hard_replies_that_are_most_of_what_comes_make_a_worker_restless_until_i
     assert not weathers.restless
     weathers.observe(SITE, DEAD, NOW)
     assert weathers.restless
-    weathers.take()
+    weathers.take(NOW)
     assert not weathers.restless
 
 
