@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -139,4 +140,11 @@ def decode(body: bytes) -> list[Event]:
 
 def timestamp(at: float) -> str:
     """A POSIX time as RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, millisecond = divmod(round(at * 1e6) // 1000, 1000)
+    return f"{_second(second)}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    """What many events begin with."""
+    return datetime.fromtimestamp(at, UTC).isoformat().removesuffix("+00:00")

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -160,7 +161,7 @@ def _header(name: str, value: Any) -> Any:
 
 def _job(fields: Fields, message: bytes, digest: str, ticket: Ticket) -> SendJob:
     rcpt_to = _mailbox("rcpt_to", fields.rcpt_to)
-    mail_from = str(_mailbox("mail_from", fields.mail_from)) if fields.mail_from else ""
+    mail_from = _reverse_path(fields.mail_from)
     if len(msgspec.json.encode(fields.context)) > MAX_CONTEXT:
         raise _Fault(f"context: over {MAX_CONTEXT} octets as JSON")
     return SendJob(
@@ -189,6 +190,12 @@ def _trace(ticket: Ticket) -> str | None:
     given = ticket.headers.get("traceparent")
     text = given.decode("ascii", "replace") if isinstance(given, bytes) else given
     return text if isinstance(text, str) and TRACEPARENT.fullmatch(text) else None
+
+
+@lru_cache(maxsize=1024)
+def _reverse_path(mail_from: str) -> str:
+    """It is the same for a whole delivery, as a rule."""
+    return str(_mailbox("mail_from", mail_from)) if mail_from else ""
 
 
 def _mailbox(field: str, text: str) -> Mailbox:

@@ -86,18 +86,14 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr, *, hashed: Has
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if not console or hashed else _keep,
-            hashed or _keep,
+            *([structlog.processors.format_exc_info] if not console or hashed else []),
+            *([hashed] if hashed else []),
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(stream))),
         cache_logger_on_first_use=True,
     )
-
-
-def _keep(_logger: Any, _name: str, event: Any) -> Any:
-    return event
 
 
 def _json(event: Any, **_: Any) -> str:

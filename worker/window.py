@@ -44,8 +44,16 @@ class Window:
         connection in his hands. A job is inside once: what is left of an earlier delivery of it holds no intent any more, or
         it could not be ours.
         """
-        door = self._doors.setdefault(lane, _Door())
+        door = self._doors.get(lane) or self._doors.setdefault(lane, _Door())
         door.limit = limit
+        if door.waiting or door.inside >= limit:
+            await self._wait(door, lane)
+        else:
+            door.inside += 1
+        self.leave(job_id)
+        self._inside[job_id] = lane
+
+    async def _wait(self, door: _Door, lane: Lane) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         door.waiting.append(turn)
         door.admit()
@@ -55,8 +63,6 @@ class Window:
             if not turn.cancelled():  # the turn has come already: pass it on
                 self._go(lane)
             raise
-        self.leave(job_id)
-        self._inside[job_id] = lane
 
     def leave(self, job_id: str) -> None:
         """Whoever never entered leaves nothing behind."""

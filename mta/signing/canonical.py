@@ -16,13 +16,19 @@ def relaxed_header(section: bytes) -> list[tuple[bytes, bytes]]:
 
 def relaxed_body(body: bytes) -> bytes:
     """Runs of blanks and tabs become one blank, blanks at line ends and empty lines at the end go (section 3.4.4)."""
+    if b"\t" in body or b"  " in body or b" \r\n" in body:  # never in base64, seldom in text that is not indented
+        body = _relaxed_lines(body)
+    kept = body.rstrip(b"\r\n")
+    return kept + b"\r\n" if kept else b""
+
+
+def _relaxed_lines(body: bytes) -> bytes:
     body = body.replace(b"\t", b" ")
     # Stripping all white space is the fastest, and right where blanks are the only white space.
     blank = b" \r" if b"\v" in body or b"\f" in body else None
     # Indentation is nearly all there is of long runs; one step per line is cheaper than many passes over all of them.
     lines = [b" " + text if (text := line.strip(blank)) and line[:1] == b" " else text for line in body.split(b"\n")]
-    kept = _single_blanks(b"\r\n".join(lines)).rstrip(b"\r\n")
-    return kept + b"\r\n" if kept else b""
+    return _single_blanks(b"\r\n".join(lines))
 
 
 def _single_blanks(octets: bytes) -> bytes:

@@ -19,13 +19,15 @@ class StoreClock:
         """`local`: this machine's clock, which serves until the store's is known."""
         self._local = local
         self._distances: deque[float] = deque(maxlen=_SAMPLES)
+        self._distance: float | None = None
 
     def now(self) -> float:
         """POSIX seconds: the store's, or before its first answer this machine's."""
-        if not self._distances:
+        if self._distance is None:
             return self._local()
-        return asyncio.get_running_loop().time() + min(self._distances)
+        return asyncio.get_running_loop().time() + self._distance
 
     def heard(self, at: float, asked_at: float) -> None:
         """An answer that was given at `at` by the store's clock, to a question asked at `asked_at` by the loop's."""
         self._distances.append(at - asked_at)
+        self._distance = min(self._distances)
