@@ -87,6 +87,7 @@ def _account(tree: dict[str, Any]) -> Account:
     return Account(
         pace=_pace(tree["pace"]),
         tally=Tally(**_infinite(tree["tally"])),
+        told=set(tree.get("told", ())),
         leases={worker: Lease(**_infinite(lease)) for worker, lease in tree["leases"].items()},
         learning_until=-inf if tree["learning_until"] is None else tree["learning_until"],
     )

@@ -142,16 +142,17 @@ def first_pace(rule: Rule, now: float) -> Pace:
 Step = tuple[Pace, list[Change]]
 
 
-def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.0) -> Step | None:
+def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.0, heard: float = 1.0) -> Step | None:
     """The next pace, or None: there is nothing to decide yet. Only attempts begun since `pace.heed_from` may be in the
-    tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone."""
+    tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone. `heard`:
+    the share of the lane's rate that the tally is about."""
     if now < pace.closed_until:
         return None
     if turned := _closing(pace, tally, now) or _ending_trial(pace, tally, now):
         return turned
     if rule.fixed:
         return _resting(pace, now)
-    return _cutting(pace, tally, now, spread) or _round_over(pace, tally, rule, now)
+    return _cutting(pace, tally, now, spread) or _round_over(pace, tally, rule, now, heard)
 
 
 def _next(pace: Pace, now: float, deaf: float = 0.0) -> Pace:
@@ -257,7 +258,7 @@ def search_round(pace: Pace, rule: Rule) -> float:
     return BRISK_ROUND if brisk else SEARCH_ROUND
 
 
-def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None:
+def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float, heard: float) -> Step | None:
     if pace.trial:
         return None
     gone = now - max(pace.since, pace.heed_from)
@@ -273,11 +274,12 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float) -> Step | None
     worn = pace.standing.heard(tally, now).share > WORN
     if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from or worn:
         return _next(pace, now), []
-    return _grown(pace, tally, gone, rule, now)
+    return _grown(pace, tally, gone * heard, rule, now)
 
 
 def _grown(pace: Pace, tally: Tally, gone: float, rule: Rule, now: float) -> Step:
-    """A clean round: more of what was the limit. What was not used to the full is not raised: nothing was learnt of it."""
+    """A clean round: more of what was the limit. What was not used to the full is not raised: nothing was learnt of it.
+    `gone`: the seconds that all of the lane takes for what the tally counts."""
     rate, window, changes = pace.rate, pace.window, []
     if tally.bound_by_rate:
         rate = raise_rate(rate, tally.taken, tally.heard / gone, rule.rate or inf, now)

@@ -24,6 +24,9 @@ HURRY, SPREAD = 0.1, 0.25
 """Seconds that bad news may wait for company before a worker refreshes out of turn; and in which such news from all workers
 is in, and a change is known to all."""
 
+LEAST_HEARD = 0.25
+"""The share of what was granted that evidence is at least believed to be about: what was not heard of is a guess."""
+
 SLIVER = 0.1
 """Of the rate that is due to a worker: less than that is nothing."""
 
@@ -69,21 +72,23 @@ class Grant:
 @dataclass(slots=True)
 class Account:
     """A lane's row: its pace, this round's evidence, and the leases out. `learning_until`: after the store has lost its
-    memory, only what workers say they hold is granted until every old lease has run out."""
+    memory, only what workers say they hold is granted until every old lease has run out. `told`: the workers whose evidence
+    it is."""
 
     pace: Pace = field(default_factory=Pace)
     tally: Tally = field(default_factory=Tally)
     leases: dict[str, Lease] = field(default_factory=dict)
     learning_until: float = -inf
+    told: set[str] = field(default_factory=set)
 
     def refresh(self, report: Report, rule: Rule, now: float) -> Grant:
         """Hear a worker, decide what can be decided, renew its lease. With the row locked this is one step, so a round of
         evidence changes the pace once, whoever brings the last of it."""
         self.hear(report)
         spread = SPREAD if len(self.leases) > 1 else HURRY
-        pace, changes = advance(self.pace, self.tally, rule, now, spread) or (self.pace, [])
+        pace, changes = advance(self.pace, self.tally, rule, now, spread, self.heard(now)) or (self.pace, [])
         if pace is not self.pace:
-            self.pace, self.tally = pace, Tally()
+            self.pace, self.tally, self.told = pace, Tally(), set()
         window, rate, _ = pace.limits(rule)
         lease, short = self.grant(report, (window, rate), now)
         return Grant(pace, lease, tuple(changes), short)
@@ -92,8 +97,16 @@ class Account:
         """Evidence about an earlier round is about limits that no longer hold: only the count of refusals is kept."""
         if report.revision == self.pace.revision:
             self.tally.add(report.heard)
+            self.told.add(report.worker)
         else:
             self.tally.late += report.heard.turned_away
+
+    def heard(self, now: float) -> float:
+        """The share of the rate that is out which this round's evidence is about: in a brisk search a round is over before
+        more than one worker has told of it."""
+        rates = {worker: lease.rate for worker, lease in self.leases.items() if lease.until > now}
+        out = sum(rates.values())
+        return max(LEAST_HEARD, sum(rates.get(worker, 0.0) for worker in self.told) / out) if out else 1.0
 
     def grant(self, report: Report, limits: tuple[int, float], now: float) -> tuple[Lease, bool]:
         """Renew this worker's lease within `limits` (connections and rate of the whole lane); whether it is short of it."""

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mta.traffic.dial import Dial
-from mta.traffic.pace import Pace
-from mta.traffic.rule import Rule
-from mta.traffic.shares import LEASE, Account, Report, due
+from mta.traffic.pace import Pace, first_pace
+from mta.traffic.rule import Rule, Start
+from mta.traffic.shares import LEASE, Account, Lease, Report, due
 from mta.traffic.tally import Tally
 
 RULE = Rule(name="test", connections=1000)
@@ -143,3 +143,30 @@ def test_a_sliver_of_the_rate_that_is_due_is_kept_back_until_there_is_more() -> 
     assert (lease.window, lease.rate) == (5, 0.0)
     lane.refresh(report("one", 50), RULE, 0.4)
     assert lane.refresh(report("two", 50), RULE, 0.5).lease.rate == 52.0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_brisk_search_is_as_brisk_with_several_workers_that_use_all_they_have(workers: int) -> None:
+    """A round is over before more than one of them has told of it."""
+    rule = Rule(name="brisk", connections=1000, start=Start.BRISK)
+    lane = Account(first_pace(rule, 0.0))
+    known = {f"w{number}": lane.refresh(report(f"w{number}", 100), rule, 0.0) for number in range(workers)}
+    for step in range(8 * workers):
+        worker, now = f"w{step % workers}", 0.3 * (1 + step / workers)
+        lease, revision = known[worker].lease, known[worker].pace.revision
+        heard = Tally(taken=0.3 * lease.rate, by_rate=50, kept=1.0)
+        known[worker] = lane.refresh(report(worker, 100, heard, revision), rule, now)
+    assert lane.pace.rate.value > 0.25 * first_pace(rule, 0.0).rate.value * 2**8
+
+
+def test_what_a_worker_does_not_use_is_not_thought_to_be_sent() -> None:
+    lane = account(rate=100.0)
+    lane.leases = {
+        "one": Lease(5, 50.0, 10.0, 100),
+        "two": Lease(5, 50.0, 10.0, 100),
+        "dead": Lease(5, 900.0, 1.0, 100),
+    }
+    lane.hear(report("one", 100, Tally(taken=10)))
+    assert lane.heard(5.0) == 0.5
+    lane.hear(report("two", 100))  # nothing, and that is known
+    assert lane.heard(5.0) == 1.0
