@@ -189,23 +189,27 @@ class LaneGate:
         if line.alarm is not None:
             line.alarm.cancel()
             line.alarm = None
+        closed, rule, force = line.guide.closed_until > now, None, None
         while queue := line.urgent or line.bulk:
-            answer, rule = next(iter(queue.items()))
+            answer, wanted = next(iter(queue.items()))
             if answer.done():  # cancelled, and not yet told
                 del queue[answer]
                 continue
-            if line.guide.closed_until > now:
+            if closed:
                 del queue[answer]
-                answer.set_result(self._held(line, rule, now))
+                answer.set_result(self._held(line, wanted, now))
                 continue
-            force = line.guide.in_force(rule, now)
+            if force is None or wanted is not rule:  # most have the same
+                rule, force = wanted, line.guide.in_force(wanted, now)
+                if closed := line.guide.closed_until > now:  # as was heard only now
+                    continue
             due = _due(line, force, now)
             if due != now:
                 line.guide.stopped(Stop.WINDOW if due is None else Stop.RATE)
                 self._set_alarm(line, due)
                 return
             del queue[answer]
-            answer.set_result(self._permit(line, rule, force, now))
+            answer.set_result(self._permit(line, wanted, force, now))
         if line.turns.held.last <= now:  # nobody is on the way back either
             line.guide.stopped(Stop.WANT)
 
