@@ -1,6 +1,8 @@
 """Publishing on one connection, each message confirmed."""
 
 import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from aiormq import spec
 from aiormq.exceptions import PublishError
@@ -9,6 +11,15 @@ from worker.queue import QueueAway
 from worker.queue.rabbit.link import Wire, is_away
 
 _LONGEST = 300.0  # seconds; an alarm of an hour gathers a dozen copies of one message
+
+
+class Posting(NamedTuple):
+    """A message to be published: what it says, and where."""
+
+    body: bytes
+    properties: spec.Basic.Properties
+    exchange: str
+    key: str
 
 
 class Outlet:
@@ -30,27 +41,39 @@ class Outlet:
         return self
 
     async def publish(self, body: bytes, properties: spec.Basic.Properties, *, exchange: str, key: str) -> None:
-        """Publish, and wait for the broker's word that the message is safe.
+        """`publish_all` of one."""
+        await self.publish_all([Posting(body, properties, exchange, key)])
+
+    async def publish_all(self, postings: Sequence[Posting]) -> None:
+        """Publish, and wait for the broker's word that every message is safe.
 
         Raises:
-            QueueAway: no such word.
-            ValueError: the key is longer than 255 octets.
+            QueueAway: no such word of one of them.
+            ValueError: a key is longer than 255 octets.
         """
         if self._overdue is not None and not self._overdue.done():
             if asyncio.get_running_loop().time() > self._since + _LONGEST:
                 self._wire.drop()
             raise QueueAway("RabbitMQ does not confirm")
-        sending = asyncio.create_task(
-            self._channel.basic_publish(
-                body, exchange=exchange, routing_key=key, properties=properties, mandatory=True, wait=False
-            )
-        )
-        sending.add_done_callback(_seen)
-        await asyncio.wait({sending}, timeout=self._timeout)
-        if not sending.done():
-            self._overdue, self._since = sending, asyncio.get_running_loop().time()
+        sending = [asyncio.create_task(self._send(posting)) for posting in postings]
+        for each in sending:
+            each.add_done_callback(_seen)
+        _, late = await asyncio.wait(sending, timeout=self._timeout)
+        if late:
+            self._overdue, self._since = late.pop(), asyncio.get_running_loop().time()
             raise QueueAway(f"RabbitMQ did not confirm within {self._timeout:g} s")
-        self._judge(sending)
+        for each in sending:
+            self._judge(each)
+
+    def _send(self, posting: Posting) -> Coroutine[Any, Any, object]:
+        return self._channel.basic_publish(
+            posting.body,
+            exchange=posting.exchange,
+            routing_key=posting.key,
+            properties=posting.properties,
+            mandatory=True,
+            wait=False,
+        )
 
     def _judge(self, sending: asyncio.Task[object]) -> None:
         fault = asyncio.CancelledError() if sending.cancelled() else sending.exception()

@@ -1,6 +1,5 @@
 """The campaign service's side, as `send` and the demo play it."""
 
-import asyncio
 from collections.abc import Sequence
 
 from aiormq import spec
@@ -8,7 +7,7 @@ from aiormq import spec
 from worker.queue import Job
 from worker.queue.rabbit.link import Link, Wire
 from worker.queue.rabbit.names import Names
-from worker.queue.rabbit.outlet import Outlet
+from worker.queue.rabbit.outlet import Outlet, Posting
 from worker.queue.rabbit.topology import declare
 
 _IN_FLIGHT = 200
@@ -35,12 +34,11 @@ class RabbitPublisher:
             QueueAway: some were not, and it is not known which; publishing all again does no harm.
         """
         for start in range(0, len(jobs), _IN_FLIGHT):
-            outlet = self._link.up
-            await asyncio.gather(*(self._publish(outlet, job) for job in jobs[start : start + _IN_FLIGHT]))
+            await self._link.up.publish_all([self._posting(job) for job in jobs[start : start + _IN_FLIGHT]])
 
-    async def _publish(self, outlet: Outlet, job: Job) -> None:
+    def _posting(self, job: Job) -> Posting:
         properties = spec.Basic.Properties(content_type=job.content_type, delivery_mode=2)
-        await outlet.publish(job.body, properties, exchange=self._names.jobs, key=job.routing_key)
+        return Posting(job.body, properties, self._names.jobs, job.routing_key)
 
     async def _outlet(self, wire: Wire) -> Outlet:
         await declare(wire, self._names)
