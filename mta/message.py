@@ -125,7 +125,7 @@ def _names_fault(names: list[bytes]) -> str | None:
         return f"the header has {len(names)} fields, more than {MAX_FIELDS}"
     if b"from" not in names:
         return "the message has no From header"
-    for name in _AT_MOST_ONCE:
+    for name in _AT_MOST_ONCE if len(set(names)) < len(names) else ():
         if (count := names.count(name)) > 1:
             return f"the message has {count} {name.decode()} headers, where one is allowed"
     return None
