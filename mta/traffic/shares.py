@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 
-from mta.traffic.pace import Change, Pace, advance, first_pace
+from mta.traffic.pace import Change, Pace, advance, first_pace, search_round
 from mta.traffic.rule import Rule
 from mta.traffic.tally import Tally
 
@@ -86,7 +86,9 @@ class Account:
         evidence changes the pace once, whoever brings the last of it."""
         self.hear(report)
         spread = SPREAD if len(self.leases) > 1 else HURRY
-        pace, changes = advance(self.pace, self.tally, rule, now, spread, self.heard(now)) or (self.pace, [])
+        # In a brisk search a round is over before more than one worker has told of it.
+        heard = self.heard(now) if search_round(self.pace, rule) <= SPREAD else 1.0
+        pace, changes = advance(self.pace, self.tally, rule, now, spread, heard) or (self.pace, [])
         if pace is not self.pace:
             self.pace, self.tally, self.told = pace, Tally(), set()
         window, rate, _ = pace.limits(rule)
@@ -102,8 +104,7 @@ class Account:
             self.tally.late += report.heard.turned_away
 
     def heard(self, now: float) -> float:
-        """The share of the rate that is out which this round's evidence is about: in a brisk search a round is over before
-        more than one worker has told of it."""
+        """The share of the rate that is out which this round's evidence is about."""
         rates = {worker: lease.rate for worker, lease in self.leases.items() if lease.until > now}
         out = sum(rates.values())
         return max(LEAST_HEARD, sum(rates.get(worker, 0.0) for worker in self.told) / out) if out else 1.0
