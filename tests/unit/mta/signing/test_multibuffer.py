@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from mta.signing import multibuffer
 from mta.signing.key import Key
-from mta.signing.multibuffer import LANES, Raw, library, sign_together
+from mta.signing.multibuffer import LANES, Library, Raw, library, sign_together
 from tests import keys
 
 KEYS = [
@@ -35,7 +35,7 @@ def one_by_one(wanted: Wanted) -> list[bytes]:
 
 
 @pytest.fixture
-def raw() -> Raw:
+def lanes() -> Library:
     found = library()
     if isinstance(found, str):
         pytest.skip(found)
@@ -49,20 +49,20 @@ def test_without_the_library_they_are_those_of_cryptography(count: int) -> None:
 
 @pytest.mark.parametrize("count", [*range(18), 40])
 @pytest.mark.parametrize("signers", [KEYS, KEYS[:2], KEYS[2:3], KEYS[3:4], [OLD]], ids=repr)
-def test_with_the_library_they_are_those_of_cryptography(count: int, signers: list[Key], raw: Raw) -> None:
-    assert sign_together(digests(count, signers), raw) == one_by_one(digests(count, signers))
+def test_with_the_library_they_are_those_of_cryptography(count: int, signers: list[Key], lanes: Library) -> None:
+    assert sign_together(digests(count, signers), lanes) == one_by_one(digests(count, signers))
 
 
-def test_it_is_the_library_that_makes_them_up_to_eight_at_once_and_of_one_size(raw: Raw) -> None:
+def test_it_is_the_library_that_makes_them_up_to_eight_at_once_and_of_one_size(lanes: Library) -> None:
     calls = []
 
     def counted(*given: Any) -> int:
         calls.append((given[7], sum(pointer is not None for pointer in given[0])))
-        return raw(*given)
+        return lanes.private(*given)
 
     signers = zip(KEYS[:1] + KEYS[2:] + [OLD], (19, 6, 4, 8, 8), strict=True)
     wanted = [each for key, count in signers for each in digests(count, [key])]
-    assert sign_together(wanted, counted) == one_by_one(wanted)
+    assert sign_together(wanted, Library(counted, lanes.public)) == one_by_one(wanted)
     assert calls == [(2048, 8), (2048, 8), (2048, 3), (3072, 6)]
 
 
@@ -71,19 +71,26 @@ def nothing(*given: Any) -> int:
 
 
 def noise(*given: Any) -> int:
+    size = given[-3] // 8
     for start in given[1]:
         if start is not None:
-            ctypes.memmove(start, b"\x5a" * (given[7] // 8), given[7] // 8)
+            ctypes.memmove(start, b"\x5a" * size, size)
     return 0
 
 
-@pytest.mark.parametrize("broken", [nothing, noise])
-def test_what_comes_out_wrong_is_made_again(broken: Raw) -> None:
-    assert sign_together(digests(17), broken) == one_by_one(digests(17))
+@pytest.mark.parametrize("private", [nothing, noise])
+@pytest.mark.parametrize("public", [nothing, noise])
+def test_what_comes_out_wrong_is_made_again(private: Raw, public: Raw) -> None:
+    assert sign_together(digests(17), Library(private, public)) == one_by_one(digests(17))
+
+
+@pytest.mark.parametrize("public", [nothing, noise])
+def test_what_cannot_be_checked_is_made_again(public: Raw, lanes: Library) -> None:
+    assert sign_together(digests(17), Library(lanes.private, public)) == one_by_one(digests(17))
 
 
 @pytest.mark.parametrize("lane", range(LANES))
-def test_a_fault_that_would_give_the_key_away_never_leaves(lane: int, raw: Raw) -> None:
+def test_a_fault_that_would_give_the_key_away_never_leaves(lane: int, lanes: Library) -> None:
     """A bit of p flips on the way: the signature is right modulo q only, and whoever sees it can compute q."""
     wanted = digests(LANES, KEYS[:1])
     right = one_by_one(wanted)
@@ -94,11 +101,11 @@ def test_a_fault_that_would_give_the_key_away_never_leaves(lane: int, raw: Raw) 
         p[5] ^= 2
         held = ctypes.create_string_buffer(bytes(p))
         given[2][lane] = ctypes.addressof(held)
-        raw(*given)
+        lanes.private(*given)
         made.extend(ctypes.string_at(out, 256) for out in given[1])
         return 0
 
-    assert sign_together(wanted, faulty) == right
+    assert sign_together(wanted, Library(faulty, lanes.public)) == right
     assert [at for at in range(LANES) if made[at] != right[at]] == [lane]
     assert isinstance(KEYS[0].private, RSAPrivateKey)
     numbers = KEYS[0].private.private_numbers()
@@ -107,7 +114,7 @@ def test_a_fault_that_would_give_the_key_away_never_leaves(lane: int, raw: Raw) 
     assert math.gcd(slip, n) == numbers.q
 
 
-def test_two_threads_sign_at_once(raw: Raw) -> None:
+def test_two_threads_sign_at_once(lanes: Library) -> None:
     batches = [digests(count) for count in (16, 17) for _ in range(20)]
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(sign_together, batches)) == [one_by_one(batch) for batch in batches]
@@ -115,7 +122,7 @@ def test_two_threads_sign_at_once(raw: Raw) -> None:
 
 def test_the_numbers_of_a_key_go_with_it() -> None:
     key = Key("example.com", "gone", keys.rsa())
-    sign_together(digests(3, [key]), nothing)
+    sign_together(digests(3, [key]), Library(nothing, nothing))
     assert key in multibuffer._known
     before = len(multibuffer._known)
     del key
