@@ -33,7 +33,7 @@ from worker.reading import Reading
 from worker.schedule import Backoff
 from worker.settings import BadSettings, Settings
 from worker.settings import Worker as WorkerSettings
-from worker.settlement import Grouping, Settlement, Telling
+from worker.settlement import BUSY, LINGER, Grouping, Settlement, Telling
 from worker.shares.refresher import Refresher
 from worker.sweep import Sweep
 from worker.tlsrpt import TlsReports
@@ -200,7 +200,7 @@ def intents(log: DeliveryLog) -> Callable[[tuple[str, int]], Awaitable[bool]]:
             ours = set()
         return [job_id in ours for job_id, _ in attempts]
 
-    return Group(flush, limit=200).join
+    return Group(flush, limit=200, linger=LINGER, least=BUSY).join
 
 
 async def _work(plant: Plant, settings: WorkerSettings) -> None:

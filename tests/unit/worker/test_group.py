@@ -84,3 +84,16 @@ async def test_a_caller_that_goes_away_does_not_hold_up_the_others() -> None:
     gone.cancel()
     assert await stays == 4
     assert flushes.batches == [[1, 2]]
+
+
+async def test_nobody_lingers_before_several_have_come_together() -> None:
+    flushes = Flushes()
+    group = Group(flushes, limit=3, linger=3600.0, least=2)
+    async with asyncio.timeout(5):
+        assert [await group.join(n) for n in range(3)] == [0, 2, 4]
+        assert await asyncio.gather(group.join(3), group.join(4)) == [6, 8]
+        lingering = group.join(5)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert flushes.batches == [[0], [1], [2], [3, 4]]
+        assert await asyncio.gather(lingering, group.join(6), group.join(7)) == [10, 12, 14]
