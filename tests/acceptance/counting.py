@@ -1,10 +1,15 @@
 """A receiving site that counts what it is asked to bear: connections at a time, and when each message came."""
 
 import asyncio
+import socket
 import threading
 import time
+from asyncio.trsock import TransportSocket
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_ESTABLISHED = 1
+"""TCP_ESTABLISHED of linux/tcp.h, in the first octet of TCP_INFO."""
 
 
 class CountingSite:
@@ -15,11 +20,17 @@ class CountingSite:
         self.delay = delay
         self.most = most
         self.port = 0
-        self.open = 0
         self.peak = 0
         self.refused = 0
         self.times: list[float] = []
         self.recipients: list[str] = []
+        self._sockets: set[TransportSocket] = set()
+
+    @property
+    def open(self) -> int:
+        """Connections that nobody has closed. One that the other end gave up while this one still thought about its message
+        is none any more."""
+        return sum(map(_is_open, list(self._sockets)))
 
     def busiest(self, seconds: float) -> int:
         """Messages in the busiest stretch of so many seconds."""
@@ -36,14 +47,15 @@ class CountingSite:
             writer.write(b"421 4.7.0 Too many connections from your address\r\n")
             writer.close()
             return
-        self.open += 1
+        connection: TransportSocket = writer.get_extra_info("socket")
+        self._sockets.add(connection)
         self.peak = max(self.peak, self.open)
         try:
             await self._talk(reader, writer)
-        except ConnectionError:
+        except (ConnectionError, EOFError):
             pass
         finally:
-            self.open -= 1
+            self._sockets.discard(connection)
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,6 +73,13 @@ class CountingSite:
             writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 2.0.0 Ok\r\n")
             if verb == b"QUIT":
                 return
+
+
+def _is_open(connection: TransportSocket) -> bool:
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
+    except OSError:  # closed on both sides
+        return False
 
 
 @contextmanager
