@@ -27,16 +27,18 @@ def addresses(wave: str, count: int) -> list[str]:
 
 
 def account(store: str) -> dict[str, Any]:
-    """What the workers know of the only lane."""
+    """What the workers know of the only lane; nothing is written yet when one has just heard of it."""
 
-    async def fetch() -> str:
+    async def fetch() -> str | None:
         connection = await asyncpg.connect(store)
         try:
-            return str(await connection.fetchval("SELECT account FROM mta.lane"))
+            found: str | None = await connection.fetchval("SELECT account FROM mta.lane")
+            return found
         finally:
             await connection.close()
 
-    found: dict[str, Any] = json.loads(asyncio.run(fetch()))["account"]
+    text = asyncio.run(fetch())
+    found: dict[str, Any] = json.loads(text)["account"] if text else {"leases": {}}
     return found
 
 
