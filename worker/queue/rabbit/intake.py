@@ -165,7 +165,7 @@ class Intake:
 
     async def _return(self, delivery: Delivery) -> None:
         """It was on its way when the consumer was cancelled; given back after the broker has said that it is."""
-        while delivery.message.consumer_tag in delivery.tap.channel.consumers:  # noqa: ASYNC110 - the client library tells of it in no other way
+        while not delivery.tap.lost and delivery.message.consumer_tag in delivery.tap.channel.consumers:  # noqa: ASYNC110 - the client library tells of it in no other way
             await asyncio.sleep(0.01)
         try:
             await delivery.tap.give_back([delivery.tag])
