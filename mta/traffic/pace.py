@@ -142,9 +142,9 @@ def first_pace(rule: Rule, now: float) -> Pace:
 Step = tuple[Pace, list[Change]]
 
 
-def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.0, heard: float = 1.0) -> Step | None:
+def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.0, told: float = 1.0) -> Step | None:
     """The next pace, or None: there is nothing to decide yet. Only attempts begun since `pace.heed_from` may be in the
-    tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone. `heard`:
+    tally. `spread`: seconds until every worker has told what it saw, and heard what was decided; 0 for one alone. `told`:
     the share of the lane's rate that the tally is about."""
     if now < pace.closed_until:
         return None
@@ -152,7 +152,7 @@ def advance(pace: Pace, tally: Tally, rule: Rule, now: float, spread: float = 0.
         return turned
     if rule.fixed:
         return _resting(pace, now)
-    return _cutting(pace, tally, now, spread) or _round_over(pace, tally, rule, now, heard)
+    return _cutting(pace, tally, now, spread) or _round_over(pace, tally, rule, now, told)
 
 
 def _next(pace: Pace, now: float, deaf: float = 0.0) -> Pace:
@@ -258,7 +258,7 @@ def search_round(pace: Pace, rule: Rule) -> float:
     return BRISK_ROUND if brisk else SEARCH_ROUND
 
 
-def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float, heard: float) -> Step | None:
+def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float, told: float) -> Step | None:
     if pace.trial:
         return None
     gone = now - max(pace.since, pace.heed_from)
@@ -274,7 +274,7 @@ def _round_over(pace: Pace, tally: Tally, rule: Rule, now: float, heard: float) 
     worn = pace.standing.heard(tally, now).share > WORN
     if tally.refused > TOLERATED / 2 * tally.heard or tally.slow > tally.heard / 2 or now < pace.growth_from or worn:
         return _next(pace, now), []
-    return _grown(pace, tally, gone * heard, rule, now)
+    return _grown(pace, tally, gone * told, rule, now)
 
 
 def _grown(pace: Pace, tally: Tally, gone: float, rule: Rule, now: float) -> Step:

@@ -24,8 +24,8 @@ HURRY, SPREAD = 0.1, 0.25
 """Seconds that bad news may wait for company before a worker refreshes out of turn; and in which such news from all workers
 is in, and a change is known to all."""
 
-LEAST_HEARD = 0.25
-"""The share of what was granted that evidence is at least believed to be about: what was not heard of is a guess."""
+LEAST_TOLD = 0.25
+"""The share of what was granted that evidence is at least believed to be about: what nobody told of is a guess."""
 
 SLIVER = 0.1
 """Of the rate that is due to a worker: less than that is nothing."""
@@ -87,8 +87,8 @@ class Account:
         self.hear(report)
         spread = SPREAD if len(self.leases) > 1 else HURRY
         # In a brisk search a round is over before more than one worker has told of it.
-        heard = self.heard(now) if search_round(self.pace, rule) <= SPREAD else 1.0
-        pace, changes = advance(self.pace, self.tally, rule, now, spread, heard) or (self.pace, [])
+        told = self.told_share(now) if search_round(self.pace, rule) <= SPREAD else 1.0
+        pace, changes = advance(self.pace, self.tally, rule, now, spread, told) or (self.pace, [])
         if pace is not self.pace:
             self.pace, self.tally, self.told = pace, Tally(), set()
         window, rate, _ = pace.limits(rule)
@@ -103,11 +103,11 @@ class Account:
         else:
             self.tally.late += report.heard.turned_away
 
-    def heard(self, now: float) -> float:
+    def told_share(self, now: float) -> float:
         """The share of the rate that is out which this round's evidence is about."""
         rates = {worker: lease.rate for worker, lease in self.leases.items() if lease.until > now}
         out = sum(rates.values())
-        return max(LEAST_HEARD, sum(rates.get(worker, 0.0) for worker in self.told) / out) if out else 1.0
+        return max(LEAST_TOLD, sum(rates.get(worker, 0.0) for worker in self.told) / out) if out else 1.0
 
     def grant(self, report: Report, limits: tuple[int, float], now: float) -> tuple[Lease, bool]:
         """Renew this worker's lease within `limits` (connections and rate of the whole lane); whether it is short of it."""

@@ -167,6 +167,6 @@ def test_what_a_worker_does_not_use_is_not_thought_to_be_sent() -> None:
         "dead": Lease(5, 900.0, 1.0, 100),
     }
     lane.hear(report("one", 100, Tally(taken=10)))
-    assert lane.heard(5.0) == 0.5
+    assert lane.told_share(5.0) == 0.5
     lane.hear(report("two", 100))  # nothing, and that is known
-    assert lane.heard(5.0) == 1.0
+    assert lane.told_share(5.0) == 1.0
