@@ -25,9 +25,8 @@ class Weathers:
         self._breaker = breaker or Breaker()
         self._sites = sites
         self._seen: OrderedDict[str, Weather] = OrderedDict()
-        self._delivered: dict[
-            str, tuple[int, float]
-        ] = {}  # messages not yet reckoned with, and when the last was taken
+        # Messages not yet reckoned with, and when the last was taken.
+        self._delivered: dict[str, tuple[int, float]] = {}
         self._since: dict[str, Counts] = {}
         self.restless = False
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 MIN_BITS = 1024
 """RFC 8301 section 3.2: signers must not use shorter RSA keys, and should use 2048 bits."""
 
-PADDING = PKCS1v15()
-PREHASHED = Prehashed(SHA256())
+_PADDING = PKCS1v15()
+_PREHASHED = Prehashed(SHA256())
 """How RSA signatures are made of SHA-256 digests (RFC 6376 section 3.3.1)."""
 
 
@@ -52,7 +52,7 @@ class Key:
     def sign(self, digest: bytes) -> bytes:
         """The signature of a SHA-256 digest."""
         if isinstance(self.private, RSAPrivateKey):
-            return self.private.sign(digest, PADDING, PREHASHED)
+            return self.private.sign(digest, _PADDING, _PREHASHED)
         return self.private.sign(digest)  # RFC 8463 section 3: PureEdDSA over the digest
 
 

@@ -27,7 +27,7 @@ _SIGNED = frozenset(
 """Signed as often as they occur."""
 
 _KEPT, _LARGE = 2047, 64 * 1024
-"""Octets."""
+"""Octets: so many at once hashlib takes without freeing the GIL; and of a body that is worth freeing it for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def sign(octets: bytes, keys: Iterable[Key], now: float) -> bytes:
     """The message with a DKIM-Signature for each key before it.
 
     `octets` is a legal message (`Draft.octets`). `now` (POSIX seconds) becomes t=. Linear in the message's size; the GIL
-    is free during the hashes and the RSA step.
+    is free during the RSA step, and while a large body is hashed.
     """
     return sign_all([(octets, keys, now)])[0]
 
@@ -80,8 +80,7 @@ def _field(key: Key, common: bytes, header: "hashlib._Hash") -> _Field:
 
 
 def _sha256(octets: bytes) -> "hashlib._Hash":
-    """hashlib frees the GIL for what is longer than `_KEPT`, and a thread that has to wait for it again waits longer than the
-    hash of a mail takes."""
+    """In pieces for which hashlib keeps the GIL: to get it back can take a thread longer than the hash of a mail."""
     if len(octets) > _LARGE:
         return hashlib.sha256(octets)
     hashed, view = hashlib.sha256(), memoryview(octets)

@@ -1,4 +1,4 @@
-"""Signing beside the event loop: the hashes and the RSA step leave the GIL, so threads scale with the cores.
+"""Signing beside the event loop: the RSA step, which is most of it, leaves the GIL, so threads scale with the cores.
 
 A hop to a thread and back costs about a seventh of a signature; so what one turn of the loop brings goes there together, and
 what has gathered while all threads were busy. Where up to eight signatures are made at once (`mta.signing.multibuffer`) fewer
