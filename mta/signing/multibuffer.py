@@ -120,8 +120,8 @@ def _call(lanes: Sequence[_Lane], found: Library) -> dict[int, bytes]:
     size = bits // 8
     before = b"\0\1" + b"\xff" * (size - 3 - len(_SHA256) - 32) + b"\0" + _SHA256  # RFC 8017 section 9.2
     blocks = b"".join([before + digest for _, _, digest in lanes])
-    given, made, back = (ctypes.create_string_buffer(blocks, len(blocks)) for _ in range(3))
-    ctypes.memset(back, 0, len(blocks))
+    given = ctypes.create_string_buffer(blocks, len(blocks))
+    made, back = (ctypes.create_string_buffer(len(blocks)) for _ in range(2))
     starts = range(0, len(blocks), size)
     ends = [_Pointers(*[ctypes.addressof(buffer) + start for start in starts]) for buffer in (given, made, back)]
     parts = [_Pointers(*part) for part in zip(*[numbers.places for _, numbers, _ in lanes], strict=True)]

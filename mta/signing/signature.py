@@ -5,11 +5,11 @@ The body is hashed once for all keys, and so is the header but for each key's ow
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from dkim import select_headers
+from msgspec import Struct
 
 from mta.recode import split
 from mta.signing.canonical import relaxed_body, relaxed_header
@@ -26,12 +26,11 @@ _SIGNED = frozenset(
 )
 """Signed as often as they occur."""
 
-_KEPT, _LARGE = 2047, 64 * 1024
+_KEPT, LARGE = 2047, 64 * 1024
 """Octets: so many at once hashlib takes without freeing the GIL; and of a body that is worth freeing it for."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """A DKIM-Signature that lacks only the signature: its tags as they are signed, unfolded, and the digest to sign."""
 
     key: Key
@@ -46,20 +45,36 @@ class _Field:
         return b"DKIM-Signature: %b%b\r\n" % (field, b"\r\n\t ".join(folds))
 
 
+class Hashed(Struct, frozen=True):
+    """A message that lacks only the signatures."""
+
+    octets: bytes
+    fields: Sequence[_Field]
+
+    @property
+    def digests(self) -> list[tuple[Key, bytes]]:
+        """What is to be signed, and by whom."""
+        return [(field.key, field.digest) for field in self.fields]
+
+    def signed(self, signatures: Iterable[bytes]) -> bytes:
+        """The message with a DKIM-Signature for each key before it; the signatures are those of `digests`."""
+        made = [field.written(each) for field, each in zip(self.fields, signatures, strict=True)]
+        return b"".join([*made, self.octets])
+
+
 def sign(octets: bytes, keys: Iterable[Key], now: float) -> bytes:
     """The message with a DKIM-Signature for each key before it.
 
     `octets` is a legal message (`Draft.octets`). `now` (POSIX seconds) becomes t=. Linear in the message's size; the GIL
     is free during the RSA step, and while a large body is hashed.
     """
-    return sign_all([(octets, keys, now)])[0]
+    begun = hashed(octets, keys, now)
+    return begun.signed(sign_together(begun.digests))
 
 
-def sign_all(messages: Iterable[tuple[bytes, Iterable[Key], float]]) -> list[bytes]:
-    """Each message as `sign` signs it. First all are hashed, so that all signatures can be made together."""
-    begun = [(octets, _fields(octets, keys, now)) for octets, keys, now in messages]
-    made = iter(sign_together([(field.key, field.digest) for _, fields in begun for field in fields]))
-    return [b"".join([*[field.written(next(made)) for field in fields], octets]) for octets, fields in begun]
+def hashed(octets: bytes, keys: Iterable[Key], now: float) -> Hashed:
+    """The first half of `sign`."""
+    return Hashed(octets, _fields(octets, keys, now))
 
 
 def _fields(octets: bytes, keys: Iterable[Key], now: float) -> list[_Field]:
@@ -81,7 +96,7 @@ def _field(key: Key, common: bytes, header: "hashlib._Hash") -> _Field:
 
 def _sha256(octets: bytes) -> "hashlib._Hash":
     """In pieces for which hashlib keeps the GIL: to get it back can take a thread longer than the hash of a mail."""
-    if len(octets) > _LARGE:
+    if len(octets) > LARGE:
         return hashlib.sha256(octets)
     hashed, view = hashlib.sha256(), memoryview(octets)
     for start in range(0, len(octets), _KEPT):

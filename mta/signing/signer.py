@@ -11,25 +11,27 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 
 from msgspec import Struct
 
 from mta.signing.key import Key
 from mta.signing.keyring import Keyring, NoKey
-from mta.signing.multibuffer import LANES, library
-from mta.signing.signature import sign_all
+from mta.signing.multibuffer import LANES, library, sign_together
+from mta.signing.signature import LARGE, hashed
 
 _TOGETHER = LANES
 """Messages that go to a thread at once at most: the first of them waits for the last."""
 
+_LINGER, _BUSY = 0.003, 3
+"""Seconds that the first of a batch waits for company, where so many have come together before: eight cost what three do."""
+
 
 class _Wanted(Struct, frozen=True):
-    """A message waiting for its signatures, and for whom."""
+    """Signatures of one message, and who waits for them."""
 
-    octets: bytes
-    keys: Sequence[Key]
-    now: float
-    signed: asyncio.Future[bytes]
+    digests: Sequence[tuple[Key, bytes]]
+    made: asyncio.Future[list[bytes]]
 
 
 class Signer:
@@ -42,6 +44,8 @@ class Signer:
         self._in_lanes = not isinstance(library(), str)
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="dkim")
         self._waiting: deque[_Wanted] = deque()
+        self._company: asyncio.Handle | None = None
+        self._busy = False
 
     def choose(self, author: str, names: Sequence[str], now: float) -> tuple[Key, ...] | NoKey:
         """See `Keyring.choose`. Looks at the key files now and then, which takes moments."""
@@ -52,47 +56,65 @@ class Signer:
         if not keys:
             return octets
         loop = asyncio.get_running_loop()
-        wanted = _Wanted(octets, keys, now, loop.create_future())
+        if len(octets) > LARGE:
+            message = await loop.run_in_executor(self._threads, hashed, octets, keys, now)
+        else:
+            message = hashed(octets, keys, now)
+        wanted = _Wanted(message.digests, loop.create_future())
         self._waiting.append(wanted)
-        if len(self._waiting) in (1, _TOGETHER):
+        if len(self._waiting) == _TOGETHER:
             loop.call_soon(self._begin)
-        return await wanted.signed
+        elif len(self._waiting) == 1:
+            self._company = loop.call_later(_LINGER, self._enough) if self._busy else loop.call_soon(self._enough)
+        return message.signed(await wanted.made)
 
     def close(self) -> None:
         """Let what is being signed end; take nothing more."""
         while self._waiting:
-            self._waiting.popleft().signed.cancel()
+            self._waiting.popleft().made.cancel()
         self._threads.shutdown(wait=False)
+
+    def _enough(self) -> None:
+        """No more company is waited for."""
+        self._company = None
+        self._begin()
 
     def _begin(self) -> None:
         """Give every idle thread its share of what waits."""
         while self._waiting and self._idle and (share := self._share(len(self._waiting))):
             self._idle -= 1
+            self._busy = self._in_lanes and share >= _BUSY
             batch = [self._waiting.popleft() for _ in range(share)]
             running = asyncio.get_running_loop().run_in_executor(self._threads, _sign, batch)
             running.add_done_callback(partial(self._ended, batch))
+        if self._company and not self._waiting:
+            self._company.cancel()
+            self._company = None
 
     def _share(self, waiting: int) -> int:
         """How many of those that wait go to the next idle thread now."""
         if not self._in_lanes:
             return min(_TOGETHER, -(-waiting // self._count))
-        alone = self._idle == self._count
-        return min(_TOGETHER, waiting) if alone or waiting >= _TOGETHER else 0
+        if waiting >= _TOGETHER:
+            return _TOGETHER
+        return waiting if self._company is None and self._idle == self._count else 0
 
     def _ended(self, batch: Sequence[_Wanted], done: asyncio.Future[list[bytes]]) -> None:
         self._idle += 1
         fault = None if done.cancelled() else done.exception()
-        for number, wanted in enumerate(batch):
-            if wanted.signed.done():
+        made = iter(()) if done.cancelled() or fault else iter(done.result())
+        for wanted in batch:
+            signatures = list(islice(made, len(wanted.digests)))
+            if wanted.made.done():
                 continue  # whoever asked has gone
             if done.cancelled():
-                wanted.signed.cancel()
+                wanted.made.cancel()
             elif fault:
-                wanted.signed.set_exception(fault)
+                wanted.made.set_exception(fault)
             else:
-                wanted.signed.set_result(done.result()[number])
+                wanted.made.set_result(signatures)
         self._begin()
 
 
 def _sign(batch: Sequence[_Wanted]) -> list[bytes]:
-    return sign_all([(wanted.octets, wanted.keys, wanted.now) for wanted in batch])
+    return sign_together([each for wanted in batch for each in wanted.digests])

@@ -1,4 +1,4 @@
-"""Two worker processes against one: `python -m tests.bench.cores [--count N] [--rounds N] [--bits N,N]`.
+"""Two worker processes against one: `python -m tests.bench.cores [--count N] [--rounds N] [--bits N,N] [--domains N]`.
 
 Broker, store, publisher and receiver need processor time too, and a second worker process that shares two cores with them
 cannot show what it is worth. So the whole of it is held to as many cores as there are worker processes: one process and all
@@ -76,7 +76,7 @@ def main() -> int:
         with race.place(_ROOT / "build" / "bench-tools", alone, bits) as ground:
             for number in range(options.rounds):
                 for setting in SETTINGS:
-                    results[setting].append(turn(setting, ground, Load(options.count, 10_000, 1)))
+                    results[setting].append(turn(setting, ground, Load(options.count, 10_000, options.domains)))
                     console.print(
                         f"round {number + 1}, RSA-{bits}, {setting}: {brief(results[setting][-1])}", markup=False
                     )
@@ -141,6 +141,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=4000, help="mails in a run (default 4000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each setting (default 3)")
     parser.add_argument("--bits", type=_numbers, default=[4096, 2048], metavar="N,N", help="of the RSA key")
+    parser.add_argument("--domains", type=int, default=1, help="destinations (default 1)")
     return parser.parse_args()
 
 

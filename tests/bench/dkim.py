@@ -21,8 +21,8 @@ from rich.table import Table
 
 from mta.message import Draft, draft
 from mta.signing.key import Key
-from mta.signing.multibuffer import library
-from mta.signing.signature import sign, sign_all
+from mta.signing.multibuffer import library, sign_together
+from mta.signing.signature import hashed, sign
 from tests import keys
 
 SIZES = (10_000, 50_000)
@@ -94,7 +94,9 @@ def contestants(octets: bytes) -> dict[str, Callable[[], list[bytes]]]:
         return [bytes(signature) + octets]
 
     def together(count: int) -> list[bytes]:
-        return sign_all([(octets, [RSA], time.time())] * count)
+        begun = [hashed(octets, [RSA], time.time()) for _ in range(count)]
+        made = sign_together([each for message in begun for each in message.digests])
+        return [message.signed([signature]) for message, signature in zip(begun, made, strict=True)]
 
     return {
         "stock dkimpy, RSA-2048": stock,

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from mta.signing.key import Key, KeyFile, load
 from mta.signing.keyring import RECHECK, Keyring, NoKey
+from mta.signing.signature import sign
 from mta.signing.signer import Signer
 from tests import keys
 
@@ -181,7 +182,7 @@ async def test_without_keys_nothing_is_signed(tmp_path: Path) -> None:
     signer.close()
 
 
-async def test_who_has_gone_holds_up_nobody_and_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
+async def test_who_has_gone_holds_up_nobody(tmp_path: Path) -> None:
     signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
     found = signer.choose("example.com", (), 0.0)
     assert not isinstance(found, NoKey)
@@ -191,6 +192,34 @@ async def test_who_has_gone_holds_up_nobody_and_a_closed_signer_lets_all_go(tmp_
     asked[0].cancel()
     asked[2].cancel()
     assert [len(octets) for octets in await asyncio.gather(asked[1], asked[3], asked[4])] == [len(await asked[1])] * 3
+    signer.close()
+
+
+async def test_few_wait_for_each_other_after_many_and_a_full_batch_for_nobody(tmp_path: Path) -> None:
+    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
+    found = signer.choose("example.com", (), 0.0)
+    assert not isinstance(found, NoKey)
+    mail = b"From: a@example.com\r\n\r\n"
+    for count in (1, 8, 2, 11, 3):
+        signed = await asyncio.gather(*(signer.sign(mail, found, 1.0) for _ in range(count)))
+        assert len(set(signed)) == 1
+    signer.close()
+
+
+async def test_a_large_message_is_signed_as_a_small_one(tmp_path: Path) -> None:
+    signer = Signer(keyring(tmp_path, "example.com/a"))
+    found = signer.choose("example.com", (), 0.0)
+    assert not isinstance(found, NoKey)
+    mail = b"From: a@example.com\r\n\r\n" + b"0123456789 abcdef\r\n" * 10_000
+    assert await signer.sign(mail, found, 1.0) == sign(mail, found, 1.0)
+    signer.close()
+
+
+async def test_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
+    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
+    found = signer.choose("example.com", (), 0.0)
+    assert not isinstance(found, NoKey)
+    mail = b"From: a@example.com\r\n\r\n"
     begun = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # now they are with the thread

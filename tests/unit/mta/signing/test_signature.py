@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mta.message import Draft, crlf, draft
 from mta.signing.canonical import relaxed_body, relaxed_header
 from mta.signing.key import Key
-from mta.signing.signature import sign, sign_all
+from mta.signing.signature import hashed, sign
 from tests import keys, opendkim
 from tests.fuzz import fuzzed
 from tests.unit.mta.signing.rfc8463 import ED25519_SEED, MESSAGE, RSA_KEY
@@ -160,11 +160,17 @@ def test_the_message_itself_is_not_changed() -> None:
     assert sign(octets, [], NOW) == octets
 
 
-def test_a_batch_is_signed_as_its_messages_are_one_by_one() -> None:
-    signers: list[list[Key]] = [[RSA], [RSA, ED25519], [], [ED25519, RSA], [RSA]]
-    batch = [(made(content), signers[at % len(signers)], NOW + at) for at, content in enumerate(BODIES.values())]
-    assert sign_all(batch) == [sign(*each) for each in batch]
-    assert sign_all([]) == []
+@pytest.mark.parametrize("content", BODIES.values(), ids=BODIES.keys())
+def test_signatures_may_be_made_elsewhere(content: str) -> None:
+    octets = made(content)
+    for signers in ([RSA], [RSA, ED25519], [], [ED25519, RSA]):
+        begun = hashed(octets, signers, NOW)
+        assert begun.signed([key.sign(digest) for key, digest in begun.digests]) == sign(octets, signers, NOW)
+
+
+def test_a_message_wants_as_many_signatures_as_it_has_keys() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        hashed(made(NEWSLETTER), [RSA, ED25519], NOW).signed([b"one"])
 
 
 def test_the_relaxed_vector_of_rfc_8463_is_met_to_the_octet() -> None:
