@@ -5,6 +5,9 @@ import atexit
 import hmac
 import re
 import sys
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import msgspec
@@ -85,7 +88,7 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr, *, hashed: Has
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamped,
             *([structlog.processors.format_exc_info] if not console or hashed else []),
             *([hashed] if hashed else []),
             render,
@@ -94,6 +97,18 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr, *, hashed: Has
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(stream))),
         cache_logger_on_first_use=True,
     )
+
+
+def _stamped(_logger: Any, _name: str, event: Any) -> Any:
+    """structlog's own stamp takes a fifth of all that a line costs."""
+    now = time.time()
+    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1e6):06}Z"
+    return event
+
+
+@lru_cache(maxsize=1)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat().removesuffix("+00:00")
 
 
 def _json(event: Any, **_: Any) -> str:

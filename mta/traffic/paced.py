@@ -12,7 +12,7 @@ from mta.traffic.pace import SEARCH_ROUND, search_round
 from mta.traffic.part import Begun, Part
 from mta.traffic.restraint import Restraint
 from mta.traffic.rule import Rule
-from mta.traffic.shares import HURRY, LEASE, REFRESH, Ask, Grant, Report
+from mta.traffic.shares import HURRY, LEASE, LEISURE, REFRESH, Ask, Grant, Report
 from mta.traffic.signal import Kind, Limit, Signal, by_reaction
 from mta.traffic.tally import Stop
 
@@ -161,6 +161,8 @@ class Paced:
         """Seconds between two askings."""
         if self.urgent or not self.leased:
             return HURRY
+        if not self.pressed:
+            return LEISURE
         pace, rule, heard = self.part.pace, self.part.rule, self.part.heard
         limiting = heard.by_rate or (heard.by_window and pace.window.value < rule.connections)
         return min(REFRESH, search_round(pace, rule)) if limiting and pace.searching else REFRESH

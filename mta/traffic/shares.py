@@ -17,8 +17,8 @@ LEASE = 10.0
 """Seconds a grant holds without being renewed: as long as a dead worker's part lies idle, and a live one lasts when the
 store is away."""
 
-REFRESH = 1.0
-"""Seconds between two refreshes of a lane that is busy."""
+REFRESH, LEISURE = 1.0, 3.0
+"""Seconds between two refreshes of a lane that is busy; and of one whose limits keep nobody waiting."""
 
 HURRY, SPREAD = 0.1, 0.25
 """Seconds that bad news may wait for company before a worker refreshes out of turn; and in which such news from all workers

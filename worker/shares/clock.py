@@ -20,14 +20,16 @@ class StoreClock:
         self._local = local
         self._distances: deque[float] = deque(maxlen=_SAMPLES)
         self._distance: float | None = None
+        self._steady: Callable[[], float] = time.monotonic
 
     def now(self) -> float:
         """POSIX seconds: the store's, or before its first answer this machine's."""
         if self._distance is None:
             return self._local()
-        return asyncio.get_running_loop().time() + self._distance
+        return self._steady() + self._distance
 
     def heard(self, at: float, asked_at: float) -> None:
         """An answer that was given at `at` by the store's clock, to a question asked at `asked_at` by the loop's."""
+        self._steady = asyncio.get_running_loop().time
         self._distances.append(at - asked_at)
         self._distance = min(self._distances)

@@ -9,7 +9,7 @@ from mta.routing.route import Route
 from mta.smtp import Intend, Mail
 from mta.traffic.permit import Held, Permit
 from mta.traffic.rule import Rule, Start
-from mta.traffic.shares import LEASE
+from mta.traffic.shares import LEASE, LEISURE
 from tests.fakes import FakeShares
 from tests.unit.mta.traffic.site import LANE, delivered, refused
 from tests.virtual import virtual
@@ -86,10 +86,24 @@ async def test_lanes_that_ask_together_share_one_refresh() -> None:
 
 
 @virtual
-async def test_a_busy_lane_is_refreshed_about_once_a_second() -> None:
+async def test_a_lane_that_keeps_nobody_waiting_is_refreshed_every_three_seconds() -> None:
     async with Scene() as scene:
         for _ in range(100):
             await scene.send()
+            await asyncio.sleep(0.1)
+        assert 4 <= len(scene.shares.asked) <= 5
+
+
+@virtual
+async def test_a_lane_whose_jobs_wait_is_refreshed_about_once_a_second() -> None:
+    async with Scene() as scene:
+        for _ in range(100):
+            permits = [await scene.ask() for _ in range(RULE.connections)]
+            late = await scene.ask(patience=0)
+            assert isinstance(late, Held)
+            for permit in permits:
+                assert isinstance(permit, Permit), permit
+                scene.refresher.gate.settle(permit, delivered())
             await asyncio.sleep(0.1)
         assert 9 <= len(scene.shares.asked) <= 13
 
@@ -136,7 +150,7 @@ async def test_a_lane_that_others_hold_is_told_so_until_it_is_its_turn() -> None
         assert isinstance(answer, Held)
         assert answer.why == "other workers have this lane's limits for the moment"
         while isinstance(answer, Held):
-            assert now() < 1006.0
+            assert now() < 1000.0 + 2 * LEISURE + 1.0  # nobody calls the first one here
             await asyncio.sleep(1.0)
             await first.send()
             answer = await second.ask()
