@@ -26,9 +26,6 @@ _SIGNED = frozenset(
 )
 """Signed as often as they occur."""
 
-_KEPT, LARGE = 2047, 64 * 1024
-"""Octets: so many at once hashlib takes without freeing the GIL; and of a body that is worth freeing it for."""
-
 
 class _Field(Struct, frozen=True):
     """A DKIM-Signature that lacks only the signature: its tags as they are signed, unfolded, and the digest to sign."""
@@ -82,7 +79,7 @@ def _fields(octets: bytes, keys: Iterable[Key], now: float) -> list[_Field]:
     fields = relaxed_header(section)
     names, order = _selection(tuple([name for name, _ in fields]))
     header = hashlib.sha256(b"".join([b"%b:%b" % fields[index] for index in order]))
-    body_hash = b64encode(_sha256(relaxed_body(body)).digest())
+    body_hash = b64encode(hashlib.sha256(relaxed_body(body)).digest())
     return [_field(key, b"t=%d; h=%b; bh=%b" % (now, names, body_hash), header.copy()) for key in keys]
 
 
@@ -92,16 +89,6 @@ def _field(key: Key, common: bytes, header: "hashlib._Hash") -> _Field:
     tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector}; ".encode() + common + b"; b="
     header.update(b"dkim-signature:" + tags)
     return _Field(key, tags, header.digest())
-
-
-def _sha256(octets: bytes) -> "hashlib._Hash":
-    """In pieces for which hashlib keeps the GIL: to get it back can take a thread longer than the hash of a mail."""
-    if len(octets) > LARGE:
-        return hashlib.sha256(octets)
-    hashed, view = hashlib.sha256(), memoryview(octets)
-    for start in range(0, len(octets), _KEPT):
-        hashed.update(view[start : start + _KEPT])
-    return hashed
 
 
 @lru_cache(maxsize=1024)

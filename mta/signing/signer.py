@@ -1,8 +1,11 @@
 """Signing beside the event loop: the RSA step, which is most of it, leaves the GIL, so threads scale with the cores.
 
+All else is done in the loop, where the message has just been put together: in a thread it would wait for the GIL, and the
+loop for it. Only large messages are hashed in a thread too.
+
 A hop to a thread and back costs about a seventh of a signature; so what one turn of the loop brings goes there together, and
 what has gathered while all threads were busy. Where up to eight signatures are made at once (`mta.signing.multibuffer`) fewer
-wait until the threads at work are back: they cost as much as eight.
+wait until the threads at work are back, and a moment for each other: they cost as much as eight.
 """
 
 import asyncio
@@ -18,10 +21,13 @@ from msgspec import Struct
 from mta.signing.key import Key
 from mta.signing.keyring import Keyring, NoKey
 from mta.signing.multibuffer import LANES, library, sign_together
-from mta.signing.signature import LARGE, hashed
+from mta.signing.signature import hashed
 
 _TOGETHER = LANES
 """Messages that go to a thread at once at most: the first of them waits for the last."""
+
+_LARGE = 64 * 1024
+"""Octets of a message that is worth a hop for its hash."""
 
 _LINGER, _BUSY = 0.003, 3
 """Seconds that the first of a batch waits for company, where so many have come together before: eight cost what three do."""
@@ -56,7 +62,7 @@ class Signer:
         if not keys:
             return octets
         loop = asyncio.get_running_loop()
-        if len(octets) > LARGE:
+        if len(octets) > _LARGE:
             message = await loop.run_in_executor(self._threads, hashed, octets, keys, now)
         else:
             message = hashed(octets, keys, now)

@@ -46,13 +46,15 @@ selector = "{selector}"
 key_file = "key.pem"
 """
 _ROUTE = '[[route]]\ndomain = "{domain}"\nhosts = ["{host}:{port}"]\nsite = "{domain}"\n'
-# As many connections to a destination as postfix opens by default, and like postfix no limit to what goes over each.
+# As many connections to a destination as postfix opens by default, and like postfix no limit to what goes over each and no
+# careful beginning.
 _RULE = """\
 [[rule]]
 name = "race"
 domain = ["*.example"]
 connections = 20
 messages_per_connection = 1000000
+start = "ceiling"
 tls = "none"
 """
 WORKER = ["-c", "from worker.command import main; main()", "worker"]
