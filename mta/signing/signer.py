@@ -44,10 +44,10 @@ class Signer:
     """Chooses keys and signs. Safe to share between tasks of one event loop."""
 
     def __init__(self, keyring: Keyring, threads: int | None = None) -> None:
-        """`threads`: how many signatures are made at the same time; by default one for each core."""
+        """`threads`: by default one for each core; one where each signs eight at once, which leaves the loop behind."""
         self._keyring = keyring
-        self._count = self._idle = threads or os.cpu_count() or 1
         self._in_lanes = not isinstance(library(), str)
+        self._count = self._idle = threads or (1 if self._in_lanes else os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="dkim")
         self._waiting: deque[_Wanted] = deque()
         self._company: asyncio.Handle | None = None
