@@ -29,8 +29,9 @@ _TOGETHER = LANES
 _LARGE = 64 * 1024
 """Octets of a message that is worth a hop for its hash."""
 
-_LINGER, _BUSY = 0.003, 3
-"""Seconds that the first of a batch waits for company, where so many have come together before: eight cost what three do."""
+_LINGER, _BUSY = 0.01, 2
+"""Seconds that the first of a batch waits for company, where so many have come together before: eight cost what three do, and
+all of this passes while the mails before are on the way to their servers."""
 
 
 class _Wanted(Struct, frozen=True):
