@@ -133,7 +133,9 @@ def main() -> int:
                         f"round {number + 1}, RSA-{bits}, {setting}: {brief(results[setting][-1])}", markup=False
                     )
         told += show(console, bits, results)
-    console.print(f"Bare signatures a second on two cores: {median(given):.2f} ({min(given):.2f}-{max(given):.2f}) times one.")
+    console.print(
+        f"Bare signatures a second on two cores: {median(given):.2f} ({min(given):.2f}-{max(given):.2f}) times one."
+    )
     told.append({"machine": [round(each, 3) for each in given]})
     (_ROOT / "build" / "bench-cores.json").write_text(json.dumps(told, indent=1) + "\n")
     return 0
