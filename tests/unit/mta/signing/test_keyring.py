@@ -1,6 +1,7 @@
 """Keys: which are taken, which are refused and how that is said, which sign what."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -163,10 +164,19 @@ def test_a_key_that_never_could_be_read_is_reported_for_its_domain_alone(tmp_pat
     assert chosen(ring, "example.org") == ["example.org/b"]
 
 
-async def test_many_are_signed_at_the_same_time_and_each_is_its_own(tmp_path: Path) -> None:
-    signer = Signer(keyring(tmp_path, "example.com/a"), threads=2)
+MAIL = b"From: a@example.com\r\n\r\n"
+
+
+def signing(tmp_path: Path, threads: int = 1) -> tuple[Signer, Sequence[Key]]:
+    """A signer, and the keys it chooses."""
+    signer = Signer(keyring(tmp_path, "example.com/a"), threads)
     found = signer.choose("example.com", (), 0.0)
     assert not isinstance(found, NoKey)
+    return signer, found
+
+
+async def test_many_are_signed_at_the_same_time_and_each_is_its_own(tmp_path: Path) -> None:
+    signer, found = signing(tmp_path, threads=2)
     mails = [f"From: a@example.com\r\nSubject: {number}\r\n\r\n".encode() for number in range(20)]
     signed = await asyncio.gather(*(signer.sign(mail, found, 1.0) for mail in mails))
     assert [octets.rpartition(b"From: a@")[2] for octets in signed] == [
@@ -176,18 +186,15 @@ async def test_many_are_signed_at_the_same_time_and_each_is_its_own(tmp_path: Pa
     signer.close()
 
 
-async def test_without_keys_nothing_is_signed(tmp_path: Path) -> None:
+async def test_without_keys_nothing_is_signed() -> None:
     signer = Signer(Keyring([]))
-    assert await signer.sign(b"From: a@example.com\r\n\r\n", (), 1.0) == b"From: a@example.com\r\n\r\n"
+    assert await signer.sign(MAIL, (), 1.0) == MAIL
     signer.close()
 
 
 async def test_who_has_gone_holds_up_nobody(tmp_path: Path) -> None:
-    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
-    found = signer.choose("example.com", (), 0.0)
-    assert not isinstance(found, NoKey)
-    mail = b"From: a@example.com\r\n\r\n"
-    asked = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(5)]
+    signer, found = signing(tmp_path)
+    asked = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(5)]
     await asyncio.sleep(0)
     asked[0].cancel()
     asked[2].cancel()
@@ -195,35 +202,44 @@ async def test_who_has_gone_holds_up_nobody(tmp_path: Path) -> None:
     signer.close()
 
 
-async def test_few_wait_for_each_other_after_many_and_a_full_batch_for_nobody(tmp_path: Path) -> None:
-    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
-    found = signer.choose("example.com", (), 0.0)
-    assert not isinstance(found, NoKey)
-    mail = b"From: a@example.com\r\n\r\n"
-    for count in (1, 8, 2, 11, 3):
-        signed = await asyncio.gather(*(signer.sign(mail, found, 1.0) for _ in range(count)))
-        assert len(set(signed)) == 1
+async def test_where_eight_are_signed_at_once_few_wait_for_each_other_after_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+
+    def together(wanted: Sequence[tuple[Key, bytes]]) -> list[bytes]:
+        batches.append(len(wanted))
+        return [key.sign(digest) for key, digest in wanted]
+
+    monkeypatch.setattr("mta.signing.signer.sign_together", together)
+    monkeypatch.setattr("mta.signing.signer.library", object)
+    monkeypatch.setattr("mta.signing.signer._LINGER", 0.3)
+    signer, found = signing(tmp_path)
+    for count in (1, 11):
+        await asyncio.gather(*(signer.sign(MAIL, found, 1.0) for _ in range(count)))
+    assert batches == [1, 8, 3]
+    first = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(2)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    late = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(2)]
+    await asyncio.gather(*first, *late)
+    assert batches == [1, 8, 3, 4]
     signer.close()
 
 
 async def test_a_large_message_is_signed_as_a_small_one(tmp_path: Path) -> None:
-    signer = Signer(keyring(tmp_path, "example.com/a"))
-    found = signer.choose("example.com", (), 0.0)
-    assert not isinstance(found, NoKey)
-    mail = b"From: a@example.com\r\n\r\n" + b"0123456789 abcdef\r\n" * 10_000
+    signer, found = signing(tmp_path)
+    mail = MAIL + b"0123456789 abcdef\r\n" * 10_000
     assert await signer.sign(mail, found, 1.0) == sign(mail, found, 1.0)
     signer.close()
 
 
 async def test_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
-    signer = Signer(keyring(tmp_path, "example.com/a"), threads=1)
-    found = signer.choose("example.com", (), 0.0)
-    assert not isinstance(found, NoKey)
-    mail = b"From: a@example.com\r\n\r\n"
-    begun = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(3)]
+    signer, found = signing(tmp_path)
+    begun = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # now they are with the thread
-    late = [asyncio.create_task(signer.sign(mail, found, 1.0)) for _ in range(2)]
+    late = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(2)]
     await asyncio.sleep(0)
     signer.close()
     ends = await asyncio.gather(*begun, *late, return_exceptions=True)
