@@ -12,7 +12,7 @@ from mta.traffic.pace import SEARCH_ROUND, search_round
 from mta.traffic.part import Begun, Part
 from mta.traffic.restraint import Restraint
 from mta.traffic.rule import Rule
-from mta.traffic.shares import HURRY, LEASE, LEISURE, REFRESH, Ask, Grant, Report
+from mta.traffic.shares import HURRY, LEASE, LEISURE, NO_LEASE, REFRESH, Ask, Grant, Report
 from mta.traffic.signal import Kind, Limit, Signal, by_reaction
 from mta.traffic.tally import Stop
 
@@ -58,6 +58,8 @@ class Paced:
     in_vain: int = 0
     """Answers in a row that left it nothing, while the site itself is open."""
     urgent: bool = False
+    gives_back: bool = False
+    """It has less than before, which is nobody else's before the account has heard that it knows."""
     _offset: float = 0.0
     _force: Rule | None = None
 
@@ -181,7 +183,8 @@ class Paced:
         `leaving`: it wants nothing more."""
         part = self.part
         wants = 0 if leaving else _WANTS if self.pressed else 2 * self.busy + 2
-        report = Report(self.worker, wants, part.pace.revision, part.report(), part.lease, open)
+        holds = NO_LEASE if leaving else part.lease
+        report = Report(self.worker, wants, part.pace.revision, part.report(), holds, open)
         return Ask(str(self.lane), report, part.rule)
 
     def unheard(self, ask: Ask) -> None:
@@ -196,6 +199,7 @@ class Paced:
         self.pending, self.answered_at = False, now
         cut = grant.pace.revision != self.part.pace.revision and grant.pace.heed_from > grant.pace.since
         slower = grant.pace.rate.value < self.part.pace.rate.value
+        self.gives_back = self.leased and grant.lease.window < self.part.lease.window
         self.part.adopt(grant.pace, grant.lease)
         self.in_vain = 0 if self.leased else self.in_vain + 1 if grant.short else _PATIENT
         if (cut or slower) and self.part.rate:

@@ -47,8 +47,9 @@ NO_LEASE = Lease(0, 0.0, -inf, 0)
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a worker says at a refresh. `wants`: messages it has for the lane. `heard` is its evidence since the last
-    one, about the round `revision`; `holds`: the lease it has, for a store that has lost its own record; `open`:
-    connections it has open, which it cannot close at once if its lease shrinks."""
+    one, about the round `revision`; `holds`: the lease it has, which it goes on with until it hears the answer, and which
+    tells a store that has lost its own record; `open`: connections it has open, which it cannot close at once if its lease
+    shrinks."""
 
     worker: str
     wants: int
@@ -119,9 +120,8 @@ class Account:
             lease, short = Lease(held.window, held.rate, now + LEASE, report.wants), False
         else:
             lease, short = _share(report.wants, limits, list(others), now)
-        still = max(
-            lease.window, min(report.open, held.window)
-        )  # what it has to close first counts until its next report
+        # What it has to close first counts until its next report, and so does what it may have opened before it hears this.
+        still = max(lease.window, min(held.window, max(report.open, report.holds.window)))
         if still or report.wants:
             self.leases[report.worker] = replace(lease, window=still)
         return lease, short

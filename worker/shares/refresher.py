@@ -136,6 +136,8 @@ class Refresher:
         guide.adopt(grant, asyncio.get_running_loop().time())
         self._relay.trim(guide.lane, guide.part.window if guide.leased else 0)
         self.gate.wake(guide.lane)
+        if guide.gives_back:
+            self._ask(guide)
         if guide.asks_again:
             asyncio.get_running_loop().call_later(SPREAD, self._ask, guide)
 

@@ -111,7 +111,8 @@ class Adaptive:
         part, account, key = self._parts[lane]
         _look(lane, part)
         wants = min(lane.rule.connections, lane.busy + len(lane.place.ready))
-        report = Report(str(lane.worker), wants, part.pace.revision, part.report(), part.lease)
+        # It hears the answer at once, so it holds nothing meanwhile that the account does not know of.
+        report = Report(str(lane.worker), wants, part.pace.revision, part.report())
         grant = account.refresh(report, lane.rule, self._engine.now)
         if grant.changes:
             self.changes += [(*key, change) for change in grant.changes]

@@ -49,6 +49,17 @@ def test_the_sum_of_grants_never_exceeds_the_limit(
         assert messages <= rate * 1.000001
 
 
+def test_what_a_worker_loses_is_nobody_elses_before_it_has_heard_so() -> None:
+    lane = account()
+    all_of_it = lane.refresh(report("one", 50), RULE, 0.0).lease
+    assert lane.refresh(report("two", 50), RULE, 1.0).lease.window == 0
+    half = lane.refresh(replace(report("one", 50), holds=all_of_it), RULE, 2.0).lease
+    assert half.window == 5
+    assert lane.refresh(report("two", 50), RULE, 2.01).lease.window == 0  # the first may still open what it had
+    lane.refresh(replace(report("one", 50), holds=half), RULE, 2.02)
+    assert lane.refresh(report("two", 50), RULE, 2.03).lease.window == 5
+
+
 def test_one_worker_alone_has_it_all() -> None:
     lease = account().refresh(report("one", 50), RULE, 0.0).lease
     assert (lease.window, lease.rate) == (10, 100.0)
