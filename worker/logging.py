@@ -6,12 +6,12 @@ import hmac
 import re
 import sys
 import time
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
+
+from feedback.event import rfc3339_second
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -102,13 +102,8 @@ def configure(form: str, level: str, stream: TextIO = sys.stderr, *, hashed: Has
 def _stamped(_logger: Any, _name: str, event: Any) -> Any:
     """structlog's own stamp takes a fifth of all that a line costs."""
     now = time.time()
-    event["timestamp"] = f"{_second(int(now))}.{int(now % 1 * 1e6):06}Z"
+    event["timestamp"] = f"{rfc3339_second(int(now))}.{int(now % 1 * 1e6):06}Z"
     return event
-
-
-@lru_cache(maxsize=1)
-def _second(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat().removesuffix("+00:00")
 
 
 def _json(event: Any, **_: Any) -> str:

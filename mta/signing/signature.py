@@ -42,7 +42,7 @@ class _Field(Struct, frozen=True):
         return b"DKIM-Signature: %b%b\r\n" % (field, b"\r\n\t ".join(folds))
 
 
-class Hashed(Struct, frozen=True):
+class Unsigned(Struct, frozen=True):
     """A message that lacks only the signatures."""
 
     octets: bytes
@@ -69,9 +69,9 @@ def sign(octets: bytes, keys: Iterable[Key], now: float) -> bytes:
     return begun.signed(sign_together(begun.digests))
 
 
-def hashed(octets: bytes, keys: Iterable[Key], now: float) -> Hashed:
+def hashed(octets: bytes, keys: Iterable[Key], now: float) -> Unsigned:
     """The first half of `sign`."""
-    return Hashed(octets, _fields(octets, keys, now))
+    return Unsigned(octets, _fields(octets, keys, now))
 
 
 def _fields(octets: bytes, keys: Iterable[Key], now: float) -> list[_Field]:

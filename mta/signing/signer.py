@@ -106,12 +106,10 @@ class Signer:
             return _TOGETHER
         return waiting if self._company is None and self._idle == self._count else 0
 
-    def _ended(self, batch: Sequence[_Wanted], done: asyncio.Future[list[bytes]]) -> None:
+    def _ended(self, batch: Sequence[_Wanted], done: asyncio.Future[list[list[bytes]]]) -> None:
         self._idle += 1
         fault = None if done.cancelled() else done.exception()
-        made = iter(()) if done.cancelled() or fault else iter(done.result())
-        for wanted in batch:
-            signatures = list(islice(made, len(wanted.digests)))
+        for number, wanted in enumerate(batch):
             if wanted.made.done():
                 continue  # whoever asked has gone
             if done.cancelled():
@@ -119,9 +117,10 @@ class Signer:
             elif fault:
                 wanted.made.set_exception(fault)
             else:
-                wanted.made.set_result(signatures)
+                wanted.made.set_result(done.result()[number])
         self._begin()
 
 
-def _sign(batch: Sequence[_Wanted]) -> list[bytes]:
-    return sign_together([each for wanted in batch for each in wanted.digests])
+def _sign(batch: Sequence[_Wanted]) -> list[list[bytes]]:
+    made = iter(sign_together([each for wanted in batch for each in wanted.digests]))
+    return [list(islice(made, len(wanted.digests))) for wanted in batch]
