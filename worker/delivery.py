@@ -28,6 +28,7 @@ from worker.queue import Ticket
 from worker.reading import Reading
 from worker.schedule import Backoff, retry_delay
 from worker.settlement import Settlement
+from worker.window import FOR_EACH_CONNECTION
 
 _log = structlog.get_logger("worker.delivery")
 
@@ -168,7 +169,7 @@ class Delivery:
             return await self.preparation.sign(octets, prepared.keys, self.clock())
 
         async def intend() -> bool:
-            await self.settlement.window.enter(job.job_id, lane, rule.connections)
+            await self.settlement.window.enter(job.job_id, lane, FOR_EACH_CONNECTION * rule.connections)
             return await self.outside.intend((job.job_id, state.attempt + 1))
 
         def hindrance() -> Broken | None:

@@ -1,7 +1,8 @@
 """The doubt window: how many messages of a lane may be between their intent and their recorded outcome at once.
 
-A worker killed at any instant leaves just these in doubt. As many as a lane has connections are needed to keep them busy;
-what follows behind another's final dot waits with its own dot until one of them is recorded.
+A worker killed at any instant leaves just these in doubt. A lane needs as many as it has connections for its dots, and as
+many again that have their answers and are on the way to the disk; what comes then waits with its own dot until one of them
+is recorded.
 """
 
 import asyncio
@@ -9,6 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mta.lane import Lane
+
+FOR_EACH_CONNECTION = 2
+"""Messages inside for each connection of a lane. With one alone it is the commits that say how fast a lane may be, not its
+connections: before and after each dot they take several times as long as the server takes to answer it."""
 
 
 @dataclass(slots=True)

@@ -251,7 +251,7 @@ def _unsettled(story: Story) -> Iterator[str]:
 
 
 def _doubt_window(story: Story) -> Iterator[str]:
-    """What a worker would leave in doubt if it were killed now is, at any instant, no more than its lanes' connections."""
+    """What a worker would leave in doubt if it were killed now is, at any instant, at most two for each of its connections."""
     begun: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     owners: dict[str, tuple[str, str]] = {}
     breached: set[tuple[str, str]] = set()
@@ -262,9 +262,9 @@ def _doubt_window(story: Story) -> Iterator[str]:
             site = story.sites[story.jobs[moment.which].rcpt_to.partition("@")[2]]
             lane = owners[moment.which] = (moment.about, site)
             begun[lane].add(moment.which)
-            if len(begun[lane]) > story.connections[site] and lane not in breached:
+            if len(begun[lane]) > 2 * story.connections[site] and lane not in breached:
                 breached.add(lane)
-                yield f"{lane[0]} has {len(begun[lane])} dots of {site} unanswered, {story.connections[site]} connections"
+                yield f"{lane[0]} has {len(begun[lane])} dots of {site} unrecorded, {story.connections[site]} connections"
 
 
 def _no_early_ticket(case: Case, story: Story) -> Iterator[str]:

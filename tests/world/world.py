@@ -97,6 +97,7 @@ class World:
             room=rng.choice([2, 5, 12, 30]),
         )
         self.broker.welcome = rng.choice([1.0, 1.0, 0.7])
+        self.nerves["store"].slow = rng.choice([0.0, 0.0, 0.1])  # from the start: a wave comes at once
         self.length = rng.uniform(15.0, 120.0)
         self.pause = rng.choice([0.7, 2.5, 8.0])
         self.kinds = [kind for kind in FAULTS if rng.random() < 0.4]
@@ -125,8 +126,9 @@ class World:
 
     async def _campaign(self) -> None:
         rng = self.rng
+        pauses = rng.choice([(0.0,), (0.0, 0.2, 2.0)])  # a wave at once, or bit by bit
         for number in range(rng.randint(4, 24)):
-            await asyncio.sleep(rng.expovariate(1.0) * rng.choice([0.0, 0.2, 2.0]))
+            await asyncio.sleep(rng.expovariate(1.0) * rng.choice(pauses))
             job = self._job(f"j{number}")
             self.story.jobs[job.job_id] = job
             self.publish(job)

@@ -1,4 +1,4 @@
-"""No more messages of a lane are between intent and outcome than it has connections."""
+"""No more messages of a lane are between intent and outcome than its limit says."""
 
 import asyncio
 
