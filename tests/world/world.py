@@ -97,7 +97,6 @@ class World:
             room=rng.choice([2, 5, 12, 30]),
         )
         self.broker.welcome = rng.choice([1.0, 1.0, 0.7])
-        self.nerves["store"].slow = rng.choice([0.0, 0.0, 0.1])  # from the start: a wave comes at once
         self.length = rng.uniform(15.0, 120.0)
         self.pause = rng.choice([0.7, 2.5, 8.0])
         self.kinds = [kind for kind in FAULTS if rng.random() < 0.4]
@@ -241,6 +240,9 @@ class World:
     async def _storm(self) -> None:
         ends_at = self.loop.time() + self.length
         self._staff()
+        if self.rng.random() < 0.25:  # a slow store, to which a wave may come at once
+            self.nerves["store"].slow = 0.1
+            self.for_a_while(self.length, self.nerves["store"].rest)
         while self.loop.time() < ends_at:
             await asyncio.sleep(self.rng.expovariate(1 / self.pause))
             if self.kinds:
