@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -40,14 +40,22 @@ class Key:
     domain: str
     selector: str
     private: RSAPrivateKey | Ed25519PrivateKey
+    algorithm: str = field(init=False)
+    """The a= tag (RFC 6376 section 3.3, RFC 8463 section 3)."""
+    bits: int = field(init=False)
+    """Of the modulus, or of the curve."""
+
+    def __post_init__(self) -> None:
+        match self.private:  # asked once, not with every message
+            case RSAPrivateKey() as private:
+                algorithm, bits = "rsa-sha256", private.key_size
+            case _:
+                algorithm, bits = "ed25519-sha256", 256
+        object.__setattr__(self, "algorithm", algorithm)
+        object.__setattr__(self, "bits", bits)
 
     def __repr__(self) -> str:
         return f"Key({self.domain}/{self.selector}, {self.algorithm})"
-
-    @property
-    def algorithm(self) -> str:
-        """The a= tag (RFC 6376 section 3.3, RFC 8463 section 3)."""
-        return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
 
     def sign(self, digest: bytes) -> bytes:
         """The signature of a SHA-256 digest."""

@@ -1,16 +1,13 @@
-"""Signing beside the event loop: the RSA step, which is most of it, leaves the GIL, so threads scale with the cores.
+"""Signing: in the event loop what takes a moment, beside it what takes longer.
 
-All else is done in the loop, where the message has just been put together: in a thread it would wait for the GIL, and the
-loop for it. Only large messages are hashed in a thread too.
-
-A hop to a thread and back costs about a seventh of a signature; so what one turn of the loop brings goes there together, and
-what has gathered while all threads were busy. Where up to eight signatures are made at once (`mta.signing.multibuffer`) fewer
-wait until the threads at work are back, and a moment for each other: they cost as much as eight.
+The RSA step leaves the GIL, so that threads scale with the cores. But a hop to a thread costs more than it shows: the thread
+wants the GIL back after each step, and the loop, which lets go of it with every callback, wakes it in vain a few times before
+it has it. Where eight signatures are made at once (`mta.signing.multibuffer`) those of 2048 bits take a tenth of a millisecond
+each, and the hop took as much: they are made in the loop. Longer keys go to threads, and so does the hash of a large message.
 """
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,11 +20,11 @@ from mta.signing.keyring import Keyring, NoKey
 from mta.signing.multibuffer import LANES, library, sign_together
 from mta.signing.signature import hashed
 
-_TOGETHER = LANES
-"""Messages that go to a thread at once at most: the first of them waits for the last."""
-
 _LARGE = 64 * 1024
 """Octets of a message that is worth a hop for its hash."""
+
+_QUICK = 2048
+"""Bits of a key whose signatures are made in the loop where eight are made at once."""
 
 _LINGER, _BUSY = 0.01, 2
 """Seconds that the first of a batch waits for company, where so many have come together before: eight cost what three do, and
@@ -48,11 +45,10 @@ class Signer:
         """`threads`: by default one for each core; one where each signs eight at once, which leaves the loop behind."""
         self._keyring = keyring
         self._in_lanes = not isinstance(library(), str)
-        self._count = self._idle = threads or (1 if self._in_lanes else os.cpu_count() or 1)
-        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="dkim")
-        self._waiting: deque[_Wanted] = deque()
-        self._company: asyncio.Handle | None = None
-        self._busy = False
+        count = threads or (1 if self._in_lanes else os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="dkim")
+        self._here = _Here()
+        self._beside = _Beside(self._threads, count, self._in_lanes)
 
     def choose(self, author: str, names: Sequence[str], now: float) -> tuple[Key, ...] | NoKey:
         """See `Keyring.choose`. Looks at the key files now and then, which takes moments."""
@@ -68,57 +64,117 @@ class Signer:
         else:
             message = hashed(octets, keys, now)
         wanted = _Wanted(message.digests, loop.create_future())
-        self._waiting.append(wanted)
-        if len(self._waiting) == _TOGETHER:
-            loop.call_soon(self._begin)
-        elif len(self._waiting) == 1:
-            self._company = loop.call_later(_LINGER, self._enough) if self._busy else loop.call_soon(self._enough)
+        quick = self._in_lanes and all(key.bits <= _QUICK for key in keys)
+        (self._here if quick else self._beside).add(wanted)
         return message.signed(await wanted.made)
 
     def close(self) -> None:
         """Let what is being signed end; take nothing more."""
-        while self._waiting:
-            self._waiting.popleft().made.cancel()
+        self._here.close()
+        self._beside.close()
         self._threads.shutdown(wait=False)
 
-    def _enough(self) -> None:
-        """No more company is waited for."""
-        self._company = None
-        self._begin()
 
-    def _begin(self) -> None:
+class _Company:
+    """Those who wait to be signed together. `begin` is to take from `waiting`: when there are as many as are made at once, or
+    the first has waited long enough."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Wanted] = []
+        self.busy = False
+        self._patience: asyncio.Handle | None = None
+
+    @property
+    def expected(self) -> bool:
+        """Whether more are still waited for."""
+        return self._patience is not None
+
+    def add(self, wanted: _Wanted) -> None:
+        self.waiting.append(wanted)
+        if len(self.waiting) == LANES:
+            self.begin()
+        elif len(self.waiting) == 1:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(_LINGER, self._enough) if self.busy else loop.call_soon(self._enough)
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def take(self, number: int) -> list[_Wanted]:
+        """The first of them."""
+        batch, self.waiting = self.waiting[:number], self.waiting[number:]
+        if self._patience and not self.waiting:
+            self._patience.cancel()
+            self._patience = None
+        return batch
+
+    def close(self) -> None:
+        for wanted in self.take(len(self.waiting)):
+            wanted.made.cancel()
+
+    def _enough(self) -> None:
+        self._patience = None
+        self.begin()
+
+
+class _Here(_Company):
+    """Signed in the loop."""
+
+    def begin(self) -> None:
+        batch = self.take(LANES)
+        self.busy = len(batch) >= _BUSY
+        made: asyncio.Future[list[list[bytes]]] = asyncio.get_running_loop().create_future()
+        try:
+            made.set_result(_sign(batch))
+        except Exception as fault:  # noqa: BLE001 - told to all who wait, one of three broad handlers in all
+            made.set_exception(fault)
+        _hand_out(batch, made)
+
+
+class _Beside(_Company):
+    """Signed in threads. What one turn of the loop brings goes there together, and what gathers while all threads are busy;
+    where each makes eight at once, fewer also wait until the threads at work are back."""
+
+    def __init__(self, threads: ThreadPoolExecutor, count: int, in_lanes: bool) -> None:
+        super().__init__()
+        self._threads = threads
+        self._count = self._idle = count
+        self._in_lanes = in_lanes
+
+    def begin(self) -> None:
         """Give every idle thread its share of what waits."""
-        while self._waiting and self._idle and (share := self._share(len(self._waiting))):
+        while self.waiting and self._idle and (share := self._share(len(self.waiting))):
             self._idle -= 1
-            self._busy = self._in_lanes and share >= _BUSY
-            batch = [self._waiting.popleft() for _ in range(share)]
+            self.busy = self._in_lanes and share >= _BUSY
+            batch = self.take(share)
             running = asyncio.get_running_loop().run_in_executor(self._threads, _sign, batch)
             running.add_done_callback(partial(self._ended, batch))
-        if self._company and not self._waiting:
-            self._company.cancel()
-            self._company = None
 
     def _share(self, waiting: int) -> int:
         """How many of those that wait go to the next idle thread now."""
         if not self._in_lanes:
-            return min(_TOGETHER, -(-waiting // self._count))
-        if waiting >= _TOGETHER:
-            return _TOGETHER
-        return waiting if self._company is None and self._idle == self._count else 0
+            return min(LANES, -(-waiting // self._count))
+        if waiting >= LANES:
+            return LANES
+        return waiting if not self.expected and self._idle == self._count else 0
 
     def _ended(self, batch: Sequence[_Wanted], done: asyncio.Future[list[list[bytes]]]) -> None:
         self._idle += 1
-        fault = None if done.cancelled() else done.exception()
-        for number, wanted in enumerate(batch):
-            if wanted.made.done():
-                continue  # whoever asked has gone
-            if done.cancelled():
-                wanted.made.cancel()
-            elif fault:
-                wanted.made.set_exception(fault)
-            else:
-                wanted.made.set_result(done.result()[number])
-        self._begin()
+        _hand_out(batch, done)
+        self.begin()
+
+
+def _hand_out(batch: Sequence[_Wanted], done: asyncio.Future[list[list[bytes]]]) -> None:
+    fault = None if done.cancelled() else done.exception()
+    for number, wanted in enumerate(batch):
+        if wanted.made.done():
+            continue  # whoever asked has gone
+        if done.cancelled():
+            wanted.made.cancel()
+        elif fault:
+            wanted.made.set_exception(fault)
+        else:
+            wanted.made.set_result(done.result()[number])
 
 
 def _sign(batch: Sequence[_Wanted]) -> list[list[bytes]]:

@@ -69,7 +69,7 @@ class Paced:
         time to ask again; before that it is open, without a connection."""
         if self.part.closed_until > self.clock():
             return self.part.closed_until - self._offset
-        return -inf if self.leased or self.pending or self.in_vain < _PATIENT else self.answered_at + REFRESH
+        return -inf if self.in_vain < _PATIENT or self.pending or self.leased else self.answered_at + REFRESH
 
     @property
     def horizon(self) -> float:
@@ -108,23 +108,28 @@ class Paced:
     @property
     def leased(self) -> bool:
         """Whether there is anything to send within."""
+        return self._is_leased(self.clock())
+
+    def _is_leased(self, at: float) -> bool:
         part = self.part
-        return part.window > 0 and part.rate > 0 and part.lease.until > self.clock()
+        return part.window > 0 and part.rate > 0 and part.lease.until > at
 
     def in_force(self, rule: Rule, now: float) -> Rule:
         """The rule with the worker's part of the pace in its limits. Without a lease: no connection, and the whole pace's
         rate, for those who want to know when to come back."""
-        self._offset = self.clock() - now
+        at = self.clock()
+        self._offset, leased = at - now, self._is_leased(at)
         if self.part.rule is not rule:
             self.urgent |= self.part.rule.fixed != rule.fixed  # an operator's word is for now
             self.part.rule, self._force = rule, None
-        if now - self.asked_at >= self._interval:
-            self._ask(now)
+        if now - self.asked_at >= self._interval(leased):
+            self._ask(now)  # where the account is at hand it answers at once
+            leased = self._is_leased(at)
         # The rule may be another one than the account was last asked for: its ceilings hold at once.
         connections = min(self.part.window, rule.connections)
         rate = min(self.part.rate, rule.rate or inf)
         messages = min(self.part.per_connection, rule.messages_per_connection)
-        if not self.leased:
+        if not leased:
             connections, rate = 0, self.part.pace.limits(rule)[1]
         force = self._force
         if force is None or (force.connections, force.rate, force.messages_per_connection) != (
@@ -158,10 +163,9 @@ class Paced:
             return replace(signal, kind=Kind.NEUTRAL)  # one voice among many: the lane stays open
         return signal
 
-    @property
-    def _interval(self) -> float:
+    def _interval(self, leased: bool) -> float:
         """Seconds between two askings."""
-        if self.urgent or not self.leased:
+        if self.urgent or not leased:
             return HURRY
         if not self.pressed:
             return LEISURE

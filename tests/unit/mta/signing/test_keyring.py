@@ -1,6 +1,7 @@
 """Keys: which are taken, which are refused and how that is said, which sign what."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -167,6 +168,12 @@ def test_a_key_that_never_could_be_read_is_reported_for_its_domain_alone(tmp_pat
 MAIL = b"From: a@example.com\r\n\r\n"
 
 
+@pytest.fixture(params=["one by one", "eight at once"])
+def lanes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signatures as they are made with and without the extra, whether or not it is there."""
+    monkeypatch.setattr("mta.signing.signer.library", lambda: "absent" if request.param == "one by one" else object())
+
+
 def signing(tmp_path: Path, threads: int = 1) -> tuple[Signer, Sequence[Key]]:
     """A signer, and the keys it chooses."""
     signer = Signer(keyring(tmp_path, "example.com/a"), threads)
@@ -175,6 +182,7 @@ def signing(tmp_path: Path, threads: int = 1) -> tuple[Signer, Sequence[Key]]:
     return signer, found
 
 
+@pytest.mark.usefixtures("lanes")
 async def test_many_are_signed_at_the_same_time_and_each_is_its_own(tmp_path: Path) -> None:
     signer, found = signing(tmp_path, threads=2)
     mails = [f"From: a@example.com\r\nSubject: {number}\r\n\r\n".encode() for number in range(20)]
@@ -192,6 +200,7 @@ async def test_without_keys_nothing_is_signed() -> None:
     signer.close()
 
 
+@pytest.mark.usefixtures("lanes")
 async def test_who_has_gone_holds_up_nobody(tmp_path: Path) -> None:
     signer, found = signing(tmp_path)
     asked = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(5)]
@@ -202,18 +211,22 @@ async def test_who_has_gone_holds_up_nobody(tmp_path: Path) -> None:
     signer.close()
 
 
+@pytest.mark.parametrize("quick", [True, False])
 async def test_where_eight_are_signed_at_once_few_wait_for_each_other_after_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: bool
 ) -> None:
     batches: list[int] = []
+    main = threading.main_thread()
 
     def together(wanted: Sequence[tuple[Key, bytes]]) -> list[bytes]:
         batches.append(len(wanted))
+        assert (threading.current_thread() is main) is quick
         return [key.sign(digest) for key, digest in wanted]
 
     monkeypatch.setattr("mta.signing.signer.sign_together", together)
     monkeypatch.setattr("mta.signing.signer.library", object)
     monkeypatch.setattr("mta.signing.signer._LINGER", 0.3)
+    monkeypatch.setattr("mta.signing.signer._QUICK", 2048 if quick else 512)
     signer, found = signing(tmp_path)
     for count in (1, 11):
         await asyncio.gather(*(signer.sign(MAIL, found, 1.0) for _ in range(count)))
@@ -227,6 +240,23 @@ async def test_where_eight_are_signed_at_once_few_wait_for_each_other_after_many
     signer.close()
 
 
+@pytest.mark.usefixtures("lanes")
+async def test_a_fault_reaches_all_who_wait_and_the_next_are_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(wanted: Sequence[tuple[Key, bytes]]) -> list[bytes]:
+        raise ValueError("no")
+
+    signer, found = signing(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("mta.signing.signer.sign_together", broken)
+        ends = await asyncio.gather(*(signer.sign(MAIL, found, 1.0) for _ in range(10)), return_exceptions=True)
+    assert [type(end) for end in ends] == [ValueError] * 10
+    assert await signer.sign(MAIL, found, 1.0) == sign(MAIL, found, 1.0)
+    signer.close()
+
+
+@pytest.mark.usefixtures("lanes")
 async def test_a_large_message_is_signed_as_a_small_one(tmp_path: Path) -> None:
     signer, found = signing(tmp_path)
     mail = MAIL + b"0123456789 abcdef\r\n" * 10_000
@@ -234,7 +264,8 @@ async def test_a_large_message_is_signed_as_a_small_one(tmp_path: Path) -> None:
     signer.close()
 
 
-async def test_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
+async def test_a_closed_signer_lets_all_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mta.signing.signer.library", lambda: "absent")
     signer, found = signing(tmp_path)
     begun = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -244,3 +275,15 @@ async def test_a_closed_signer_lets_all_go(tmp_path: Path) -> None:
     signer.close()
     ends = await asyncio.gather(*begun, *late, return_exceptions=True)
     assert [isinstance(end, asyncio.CancelledError) for end in ends] == [False, False, False, True, True]
+
+
+async def test_a_closed_signer_lets_those_go_that_wait_for_company(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mta.signing.signer.library", object)
+    signer, found = signing(tmp_path)
+    late = [asyncio.create_task(signer.sign(MAIL, found, 1.0)) for _ in range(2)]
+    await asyncio.sleep(0)
+    signer.close()
+    ends = await asyncio.gather(*late, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ends] == [True, True]
