@@ -127,7 +127,7 @@ class Intake:
         it is in our hands, is let go as it stands, so that an intent without outcome stays in doubt."""
         try:
             await work
-        except Exception:  # noqa: BLE001 - the per-job guard, one of three broad handlers in all
+        except Exception:  # noqa: BLE001 - the per-job guard, one of two broad handlers in all
             _log.exception("fault")
             settlement = self._delivery.settlement
             if ours is None:

@@ -123,12 +123,8 @@ class _Here(_Company):
     def begin(self) -> None:
         batch = self.take(LANES)
         self.busy = len(batch) >= _BUSY
-        made: asyncio.Future[list[list[bytes]]] = asyncio.get_running_loop().create_future()
-        try:
-            made.set_result(_sign(batch))
-        except Exception as fault:  # noqa: BLE001 - told to all who wait, one of three broad handlers in all
-            made.set_exception(fault)
-        _hand_out(batch, made)
+        signing = asyncio.get_running_loop().create_task(_sign_here(batch))
+        signing.add_done_callback(partial(_hand_out, batch))
 
 
 class _Beside(_Company):
@@ -175,6 +171,10 @@ def _hand_out(batch: Sequence[_Wanted], done: asyncio.Future[list[list[bytes]]])
             wanted.made.set_exception(fault)
         else:
             wanted.made.set_result(done.result()[number])
+
+
+async def _sign_here(batch: Sequence[_Wanted]) -> list[list[bytes]]:
+    return _sign(batch)
 
 
 def _sign(batch: Sequence[_Wanted]) -> list[list[bytes]]:

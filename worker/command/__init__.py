@@ -11,7 +11,7 @@ def main() -> None:
     """Run a command. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration."""
     try:
         app()
-    except Exception as fault:  # noqa: BLE001 - the outermost handler, one of three broad ones in all
+    except Exception as fault:  # noqa: BLE001 - the outermost handler, one of two broad ones in all
         words, code = _told(fault)
         print(words, file=sys.stderr)
         sys.exit(code)
