@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from mta.envelope import Mailbox
-from mta.routing.resolver import Answer, Dns
+from mta.routing.answer import Answer, Dns
 from mta.tlsrpt.ledger import Ledger, Tally
 from mta.tlsrpt.record import Wanted, parse_record
 from mta.tlsrpt.report import Reporter, mail, report_key

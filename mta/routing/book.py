@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from mta.routing.resolver import Answer, Dns
+from mta.routing.answer import Answer, Dns
 from mta.routing.sts import StsPolicy, Unfetched, parse_policy, parse_record
 
 _log = structlog.get_logger("mta.routing")

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mta.routing.resolver import FAILURE_TTL, Answer, Dns, Failure
+from mta.routing.answer import FAILURE_TTL, Answer, Dns, Failure
 
 Question = tuple[str, str]
 

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Protocol
+from itertools import cycle, islice
 
 import dns.asyncresolver
 import dns.exception
@@ -14,49 +12,14 @@ import dns.nameserver
 import dns.resolver
 
 from mta.attempt import Trouble
+from mta.routing import datagram
+from mta.routing.answer import MAX_RECORDS, NEGATIVE_TTL, Answer, Failure
 
 LIFETIME = 10.0
 """Seconds for one question, over all nameservers and repetitions."""
-NEGATIVE_TTL = 300.0
-"""Seconds that NXDOMAIN is believed."""
-FAILURE_TTL = 30.0
-"""Seconds before a question that nobody could answer is asked again."""
 
-MAX_RECORDS = 512
-"""Records of an answer that are looked at and kept; thousands fit into one over TCP."""
-
-_PAYLOAD = 1232  # octets that pass everywhere unfragmented
+_PORT = 53
 _NAMESERVER = re.compile(r"\[(?P<six>[0-9a-fA-F:.]+)\](?::(?P<six_port>\d+))?|(?P<four>[0-9.]+)(?::(?P<port>\d+))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a name has of one type; `records` are dnspython's, and empty when the name exists without any.
-
-    `ttl` in seconds. `authentic`: a validating resolver vouches for it (the AD bit; RFC 4035 section 3.2.3). `name`: the
-    one that aliases led to, if there were any.
-    """
-
-    records: tuple[Any, ...]
-    ttl: float
-    authentic: bool = False
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """No answer. `trouble`: NO_DOMAIN, NO_ADDRESS (aliases in a circle), DNS_FAILURE or DNS_TIMEOUT."""
-
-    trouble: Trouble
-    text: str
-    ttl: float = FAILURE_TTL
-
-
-class Dns(Protocol):
-    """The seam that routing asks through."""
-
-    async def query(self, name: str, kind: str) -> Answer | Failure:
-        """The records of type `kind` ("MX", "A", ...) of an absolute name, aliases followed. Raises nothing."""
 
 
 class Resolver:
@@ -67,13 +30,17 @@ class Resolver:
         if nameservers:
             self._stub.nameservers = [_nameserver(text) for text in nameservers]
         self._stub.rotate = True
-        self._stub.lifetime = lifetime
         self._stub.timeout = min(lifetime / 2, 3.0)
-        self._stub.use_edns(0, 0, _PAYLOAD)
-        self._stub.flags = dns.flags.RD | dns.flags.AD  # AD in a query: the answer may carry it (RFC 6840 section 5.7)
+        self._stub.lifetime = lifetime - self._stub.timeout  # what a datagram in vain leaves
+        self._stub.use_edns(0, 0, datagram.PAYLOAD)
+        self._stub.flags = datagram.FLAGS
+        self._turns = cycle(_server(each) for each in self._stub.nameservers)
 
     async def query(self, name: str, kind: str) -> Answer | Failure:
         """See `Dns.query`. NXDOMAIN ends a mail for good, so it is believed only when said twice."""
+        plain = await datagram.ask(next(self._turns), name + ".", kind, self._stub.timeout)
+        if plain is not None:
+            return plain
         first = await self._ask(name, kind)
         if isinstance(first, Failure) and first.trouble is Trouble.NO_DOMAIN:
             return await self._ask(name, kind)
@@ -111,4 +78,13 @@ def _nameserver(text: str) -> dns.nameserver.Nameserver:
     found = _NAMESERVER.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no nameserver: write an address, or address:port")
-    return dns.nameserver.Do53Nameserver(found["six"] or found["four"], int(found["six_port"] or found["port"] or 53))
+    return dns.nameserver.Do53Nameserver(
+        found["six"] or found["four"], int(found["six_port"] or found["port"] or _PORT)
+    )
+
+
+def _server(nameserver: str | dns.nameserver.Nameserver) -> datagram.Server:
+    """The system's are told by their addresses only."""
+    if isinstance(nameserver, dns.nameserver.Do53Nameserver):
+        return nameserver.address, nameserver.port
+    return str(nameserver), _PORT

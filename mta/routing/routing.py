@@ -9,8 +9,8 @@ from random import Random
 from mta.attempt import Trouble
 from mta.envelope import Domain, a_form
 from mta.routing.address import allowed, is_address
+from mta.routing.answer import Answer, Dns, Failure
 from mta.routing.mx import Exchanger, exchangers, in_order
-from mta.routing.resolver import Answer, Dns, Failure
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Routes
 from mta.routing.site import site_of

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mta.routing.answer import Dns
 from mta.routing.book import PolicyBook
-from mta.routing.resolver import Dns
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.security import Security, security
 from mta.routing.tlsa import Unpromised, promise

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mta.attempt import Trouble
 from mta.routing.address import is_address
-from mta.routing.resolver import Answer, Dns
+from mta.routing.answer import Answer, Dns
 from mta.routing.route import Host, NoRoute, Route
 
 DANE_TA, DANE_EE = 2, 3

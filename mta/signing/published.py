@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from mta.attempt import Trouble
-from mta.routing.resolver import Dns, Failure
+from mta.routing.answer import Dns, Failure
 from mta.signing.key import Key, KeyFile
 
 RSA_BITS = 2048

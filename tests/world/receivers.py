@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mta.attempt import Attempt, Broken, Delivered, Doubtful, Ending, Path, Phase, Refused, Trouble
 from mta.lane import Lane
 from mta.reply import Reply
-from mta.routing.resolver import Answer, Failure
+from mta.routing.answer import Answer, Failure
 from mta.routing.route import Route
 from mta.smtp import Intend, Mail, Offers
 from mta.traffic.rule import Rule

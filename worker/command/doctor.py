@@ -15,7 +15,8 @@ from rich.text import Text
 from feedback.event import timestamp
 from feedback.qualifier.storm import stormy
 from feedback.store import NewerStore, StoreAway
-from mta.routing.resolver import Failure, Resolver
+from mta.routing.answer import Failure
+from mta.routing.resolver import Resolver
 from mta.signing.multibuffer import ABSENT, LANES, library
 from worker import adapters, outside
 from worker.command.site import ceilings

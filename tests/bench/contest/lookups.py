@@ -22,6 +22,7 @@ server:
     num-threads: 1
     module-config: "iterator"
     local-zone: "example." static
+    local-data: "example. 3600 SOA localhost. nobody.invalid. 1 3600 600 86400 3600"
 {answers}
 remote-control:
     control-enable: no

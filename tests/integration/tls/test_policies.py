@@ -3,7 +3,8 @@
 import pytest
 
 from mta.attempt import Trouble
-from mta.routing.resolver import Answer, Failure, Resolver
+from mta.routing.answer import Answer, Failure
+from mta.routing.resolver import Resolver
 from tests.integration.tls.cases import CASES, Case, servable
 from tests.integration.tls.world import world
 from tests.nameserver import Fails

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from mta.attempt import Attempt, Delivered, Path, Phase, Tls, Trouble
 from mta.envelope import Mailbox
 from mta.reply import Reply
-from mta.routing.resolver import Answer, Failure
+from mta.routing.answer import Answer, Failure
 from mta.tlsrpt.applied import NOTHING
 from mta.tlsrpt.ledger import Ledger
 from mta.tlsrpt.report import Reporter

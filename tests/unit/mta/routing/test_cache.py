@@ -3,8 +3,8 @@
 import asyncio
 
 from mta.attempt import Trouble
+from mta.routing.answer import Answer, Failure
 from mta.routing.cache import Cache
-from mta.routing.resolver import Answer, Failure
 
 
 class Script:

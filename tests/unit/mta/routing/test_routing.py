@@ -9,7 +9,8 @@ import pytest
 
 from mta.attempt import Trouble
 from mta.routing import Policy, Routing
-from mta.routing.resolver import MAX_RECORDS, Answer, Resolver
+from mta.routing.answer import MAX_RECORDS, Answer
+from mta.routing.resolver import Resolver
 from mta.routing.route import Host, NoRoute, Route
 from mta.routing.routes import Entry, Routes
 from tests.nameserver import Fails, Nameserver, Script, Silent, Truncated, serving

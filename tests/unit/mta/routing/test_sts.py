@@ -109,7 +109,7 @@ class World:
         return self.file
 
     async def query(self, name: str, kind: str) -> object:
-        from mta.routing.resolver import Answer, Failure
+        from mta.routing.answer import Answer, Failure
 
         assert name.startswith("_mta-sts.")
         assert kind == "TXT"
