@@ -48,7 +48,7 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
     # Jobs are freed by their reference counts; what the collector would look through again and again lives for ever.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)  # as many as come and go with a burst to thousands of sites
     uvloop.run(_until_told(settings))
 
 

@@ -24,12 +24,17 @@ class _Count:
         share = math.exp((self.at - now) / _FADING)
         self.all, self.held, self.at = self.all * share, self.held * share, now
 
+    @property
+    def busy(self) -> bool:
+        return self.all >= MANY or self.held >= MANY_HELD
+
 
 class Census:
     """Counts tickets by site; each counts less with every second."""
 
     def __init__(self) -> None:
         self._counts: dict[str, _Count] = {}
+        self._busy: set[str] = set()  # when last counted: no site becomes busy otherwise
 
     def count(self, site: str, now: float, *, held: bool) -> None:
         count = self._counts.get(site)
@@ -40,13 +45,15 @@ class Census:
         count.fade(now)
         count.all += 1
         count.held += held
+        if count.busy:
+            self._busy.add(site)
 
     def busy(self, now: float) -> list[str]:
         """The busy sites, those with the most tickets held, and then the most tickets, first."""
-        for count in self._counts.values():
-            count.fade(now)
-        found = [site for site, count in self._counts.items() if count.all >= MANY or count.held >= MANY_HELD]
-        return sorted(found, key=lambda site: (-self._counts[site].held, -self._counts[site].all))
+        for site in self._busy:
+            self._counts[site].fade(now)
+        self._busy = {site for site in self._busy if self._counts[site].busy}
+        return sorted(self._busy, key=lambda site: (-self._counts[site].held, -self._counts[site].all))
 
     def _thin(self, now: float) -> None:
         """Forget the half of the sites with the least mail."""
@@ -54,3 +61,4 @@ class Census:
             count.fade(now)
         kept = sorted(self._counts, key=lambda site: -self._counts[site].all)[: _SITES // 2]
         self._counts = {site: self._counts[site] for site in kept}
+        self._busy &= self._counts.keys()
