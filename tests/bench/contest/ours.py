@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from feedback.event import decode
+from feedback.event import Event, decode
 from tests.bench.contest.contestant import Daemon, Ground, NotHere
 from tests.bench.contest.load import DOMAINS, SELECTOR, SIGNER, Load, address, many, single
 from tests.services.postgres import PostgresServer
@@ -76,23 +76,32 @@ class Working:
     def check(self, load: Load) -> str | None:
         """Exactly one final event for each job, and all of them `sent`."""
         finals = asyncio.run(self._finals(load.count))
-        if finals == {"sent": load.count}:
+        kinds, repeats = (
+            Counter(event.event for event in finals),
+            len(finals) - len({event.event_id for event in finals}),
+        )
+        if kinds == {"sent": load.count} and not repeats:
             return None
-        return f"final events {dict(finals)} for {load.count} jobs"
+        return f"final events {dict(kinds)} for {load.count} jobs, {repeats} of them repeats\n{self._strange()}"
 
-    async def _finals(self, count: int) -> Counter[str]:
+    async def _finals(self, count: int) -> list[Event]:
         stream = adapters.feedback_stream(settings_of(self._config))
-        finals: Counter[str] = Counter()
+        finals: list[Event] = []
         await stream.open()
         try:
-            while finals.total() < count:
+            while len(finals) < count:
                 messages = await asyncio.wait_for(stream.take(100), _EVENT_SECONDS)
-                finals.update(event.event for each in messages for event in decode(each.body) if event.final)
+                finals += [event for each in messages for event in decode(each.body) if event.final]
                 await stream.done(messages)
         except TimeoutError:
             pass
         await stream.close()
         return finals
+
+    def _strange(self) -> str:
+        """What the log says beside attempts."""
+        lines = (self._ground.folder / "log").read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines if '"attempt"' not in line][-30:])
 
 
 class Publishing:
