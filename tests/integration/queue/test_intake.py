@@ -8,6 +8,7 @@ import aio_pika
 from tests.integration.queue.transports import within
 from worker.queue.rabbit.intake import Intake
 from worker.queue.rabbit.link import Wire
+from worker.queue.rabbit.tap import Delivery
 
 NAME = "resting"
 
@@ -41,6 +42,36 @@ async def test_an_intake_may_rest_and_resume_any_number_of_times_with_messages_u
         left = [message.body async for message in _left(queue)]
         await again.queue_delete(NAME)
     assert left == []
+
+
+async def test_an_intake_is_starved_when_the_broker_waits_for_acknowledgements_of_all_that_was_taken(
+    amqp_url: str,
+) -> None:
+    connection = await aio_pika.connect(amqp_url)
+    wire = Wire(connection)
+    channel = await wire.channel()
+    await channel.queue_declare(NAME, durable=True, arguments={"x-queue-type": "quorum"})
+    for number in range(7):
+        await channel.basic_publish(b"%d" % number, routing_key=NAME)
+    intake = Intake(NAME, prefetch=5)
+    await intake.attach(wire)
+    taken: list[Delivery] = []
+    while len(taken) < 5:
+        assert not intake.starved
+        taken += await within(intake.take(1))
+    assert intake.starved
+    taken[0].done()
+    assert intake.starved  # the broker has not heard of it
+    taken += await within(intake.take(1))
+    assert intake.starved
+    for delivery in taken:
+        delivery.done()
+    [last] = await within(intake.take(1))
+    last.done()
+    assert not intake.starved
+    await intake.close()
+    await channel.queue_delete(NAME)
+    await connection.close()
 
 
 async def _left(queue: aio_pika.abc.AbstractQueue) -> AsyncIterator[aio_pika.abc.AbstractIncomingMessage]:

@@ -23,6 +23,11 @@ class Acks:
         """How many are finished and not yet acknowledged."""
         return len(self._done)
 
+    @property
+    def told(self) -> int:
+        """Of how many deliveries the broker has been told."""
+        return self.floor + len(self._strays)
+
     def done(self, tag: int) -> None:
         if tag > self.floor and tag not in self._strays:
             self._done.add(tag)

@@ -70,6 +70,11 @@ class Intake:
         return self._tap.unfinished if self._tap is not None else 0
 
     @property
+    def starved(self) -> bool:
+        """There is nothing to take, and the broker sends nothing before more is acknowledged."""
+        return self._tap is not None and not self._ready and not self.resting and self._tap.owed >= self.prefetch
+
+    @property
     def arrived(self) -> int:
         return self._tap.arrived if self._tap is not None else 0
 

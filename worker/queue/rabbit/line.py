@@ -16,6 +16,7 @@ ENTERING, SPARE = 20, 100
 many at least, and at most, where others leave the room."""
 _FEW = 50
 """Unfinished messages of one queue at first; more only where the site takes as much."""
+_GROWTH = 4
 _SHORT = 2.0  # seconds of a pause for which it is not worth giving anything back
 _PATIENCE = 10.0  # seconds for one word of the broker
 _UNLIMITED = 1_000_000_000
@@ -83,10 +84,9 @@ class Line:
             await self._widen(self.fresh, min(SPARE, self._most))
 
     async def _widen(self, intake: Intake, most: int) -> None:
-        hungry = not intake.resting and not intake.waiting
-        if hungry and intake.unfinished >= intake.prefetch < most:
+        if intake.starved and intake.prefetch < most:
             await intake.rest()
-            await intake.resume(min(2 * intake.prefetch, most))
+            await intake.resume(min(_GROWTH * intake.prefetch, most))
 
     def _quiet(self, now: float) -> bool:
         """Nothing has come for so long that the site is hardly busy any more."""

@@ -39,6 +39,11 @@ class Tap:
         return self.arrived - self.finished
 
     @property
+    def owed(self) -> int:
+        """Deliveries of which the broker has not been told; it sends no more than so many."""
+        return self.arrived - self._acks.told
+
+    @property
     def idle(self) -> bool:
         """Whether everything that arrived is finished and acknowledged."""
         return self._acks.floor == self.arrived

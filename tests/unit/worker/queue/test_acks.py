@@ -66,3 +66,13 @@ def acknowledge(acks: list[Ack], waiting: set[int], done: set[int]) -> None:
         named = {each for each in waiting if each <= tag} if multiple else {tag}
         assert named <= done
         waiting -= named
+
+
+def test_the_broker_has_been_told_of_what_was_acknowledged_and_of_what_went_back() -> None:
+    acks = finished(1, 2, 5)
+    acks.gone(7)
+    assert acks.told == 1
+    acks.take(strays=False)
+    assert acks.told == 3
+    acks.take(strays=True)
+    assert acks.told == 4
