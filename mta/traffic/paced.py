@@ -33,7 +33,8 @@ _RISE = 3.0
 _HOPE = 32.0
 """Times the present rate: what eight such doublings in the two seconds that a job waits come to on average."""
 _UNTOLD = 500.0
-"""The same before the account has been heard for the first time: it may know the lane well."""
+"""The same where the account will be heard in a moment: for the first time, and it may know the lane well; or once others
+have given back what they do not use; or about much, after it was asked for little."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -80,9 +81,14 @@ class Paced:
 
     @property
     def hope(self) -> float:
-        if self.answered_at == -inf:
+        if self.answered_at == -inf or self.asks_again or self._asked_for_few:
             return _UNTOLD
         return _HOPE if self._rising else 1.0
+
+    @property
+    def _asked_for_few(self) -> bool:
+        """There is more to send than when it last asked, so that it has less than is due to it."""
+        return self.pressed and self.leased and self.part.lease.wants < _WANTS
 
     @property
     def _rising(self) -> bool:
@@ -181,6 +187,7 @@ class Paced:
         heard.by_rate += by is Stop.RATE
         heard.by_window += by is Stop.WINDOW
         heard.by_want += by is Stop.WANT
+        self.urgent |= self._asked_for_few
 
     def ask(self, open: int = 0, *, leaving: bool = False) -> Ask:
         """What this worker says to the account; its evidence is handed over with it. `open`: connections it has open;

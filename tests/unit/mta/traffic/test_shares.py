@@ -145,15 +145,29 @@ def test_who_finds_most_of_its_part_with_others_is_short_until_they_give_it_back
 
 
 def test_a_sliver_of_the_rate_that_is_due_is_kept_back_until_there_is_more() -> None:
-    lane = account()
-    lane.refresh(report("one", 50), RULE, 0.0)
-    lane.refresh(report("two", 50), RULE, 0.1)
-    lane.refresh(report("one", 50), RULE, 0.2)
-    lane.pace = replace(lane.pace, rate=replace(lane.pace.rate, value=104.0))
+    lane = account(rate=104.0)
+    lane.leases = {"one": Lease(5, 100.0, 10.0, 50), "two": Lease(5, 0.0, 10.0, 50)}
     lease = lane.refresh(report("two", 50), RULE, 0.3).lease
     assert (lease.window, lease.rate) == (5, 0.0)
     lane.refresh(report("one", 50), RULE, 0.4)
     assert lane.refresh(report("two", 50), RULE, 0.5).lease.rate == 52.0
+
+
+def test_who_gives_connections_back_to_one_that_has_none_gives_it_a_part_of_the_rate_with_them() -> None:
+    lane = account(rate=100.0)
+    lane.refresh(report("one", 50), RULE, 0.0)
+    lane.refresh(report("two", 50), RULE, 0.1)
+    lease = lane.refresh(report("one", 50), RULE, 0.2).lease
+    assert (lease.window, lease.rate) == (5, 50.0)
+    lease = lane.refresh(report("two", 50), RULE, 0.3).lease
+    assert (lease.window, lease.rate) == (5, 50.0)
+
+
+def test_nothing_of_the_rate_is_kept_for_one_for_whom_there_is_no_connection() -> None:
+    lane = account(window=1, rate=100.0)
+    lane.refresh(report("one", 50), RULE, 0.0)
+    lane.refresh(report("two", 50), RULE, 0.1)
+    assert lane.refresh(report("one", 50), RULE, 0.2).lease.rate == 100.0
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

@@ -1,6 +1,7 @@
 """The refresher on a loop whose time the test moves: lanes in step with their accounts, with and without the store."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mta.attempt import Attempt
@@ -62,6 +63,11 @@ class Scene:
         permit = await self.ask(lane)
         assert isinstance(permit, Permit), permit
         self.refresher.gate.settle(permit, delivered())
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.05)
 
 
 def now() -> float:
@@ -191,3 +197,35 @@ async def test_those_whose_turn_will_not_come_are_sent_away_as_soon_as_that_is_k
 
         waited = sorted(await asyncio.gather(*(ask() for _ in range(100))))
         assert waited[60] < 0.1
+
+
+@virtual
+async def test_a_lane_with_little_to_send_has_all_that_is_due_to_it_soon_after_much_comes() -> None:
+    async with Scene() as scene:
+        for _ in range(8):
+            await scene.send()
+            await asyncio.sleep(0.5)
+        began = now()
+        answers = await asyncio.gather(*(scene.ask() for _ in range(10)))
+        assert all(isinstance(answer, Permit) for answer in answers)
+        assert now() - began < 0.3
+
+
+@virtual
+async def test_a_worker_that_is_to_have_less_tells_again_soon_how_much_it_has_closed() -> None:
+    texts: dict[str, str] = {}
+    async with Scene(texts) as first, Scene(texts, "two") as second:
+        permits = [await first.ask() for _ in range(10)]
+        assert all(isinstance(permit, Permit) for permit in permits)
+        first.relay.connections = 10
+        await asyncio.sleep(1.1)
+        waiting = asyncio.create_task(second.ask())
+        await asyncio.sleep(0.1)
+        await first.ask(patience=0)
+        await until(lambda: first.relay.trimmed[LANE] < 10)
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        first.relay.connections = first.relay.trimmed[LANE]
+        await asyncio.sleep(0.8)
+        assert waiting.done()
+        assert isinstance(await waiting, Permit)
