@@ -1,8 +1,8 @@
 """One question to one nameserver in one datagram, which settles most look-ups (RFC 1035 sections 4.1 and 4.2.1).
 
 Of the answer only what was asked for is read. Whatever is not as plain as that (aliases, errors, an answer too long for a
-datagram, none at all) is left to whoever asks in earnest: the worker looks up every new domain three times, and a whole
-message costs dnspython ten times as much to write and to read.
+datagram, none at all) is for whoever asks in earnest: every new domain is looked up three times, and to write and read whole
+messages takes three times the CPU.
 """
 
 import asyncio

@@ -76,10 +76,8 @@ class Working:
     def check(self, load: Load) -> str | None:
         """Exactly one final event for each job, and all of them `sent`."""
         finals = asyncio.run(self._finals(load.count))
-        kinds, repeats = (
-            Counter(event.event for event in finals),
-            len(finals) - len({event.event_id for event in finals}),
-        )
+        kinds = Counter(event.event for event in finals)
+        repeats = len(finals) - len({event.event_id for event in finals})
         if kinds == {"sent": load.count} and not repeats:
             return None
         return f"final events {dict(kinds)} for {load.count} jobs, {repeats} of them repeats\n{self._strange()}"
