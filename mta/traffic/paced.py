@@ -58,6 +58,8 @@ class Paced:
     pressed: bool = True
     in_vain: int = 0
     """Answers in a row that left it nothing, while the site itself is open."""
+    over: int = 0
+    """Answers in a row that left it less than it has open."""
     urgent: bool = False
     gives_back: bool = False
     """It has less than before, which is nobody else's before the account has heard that it knows."""
@@ -110,6 +112,11 @@ class Paced:
     def asks_again(self) -> bool:
         """Whether it should ask again in a moment, for those who wait meanwhile."""
         return 0 < self.in_vain < _PATIENT and self.part.closed_until <= self.clock()
+
+    @property
+    def tells_again(self) -> bool:
+        """Whether it should tell in a moment what it has closed since; what hangs for longer than a job waits can wait."""
+        return 0 < self.over < _PATIENT
 
     @property
     def leased(self) -> bool:
@@ -213,6 +220,7 @@ class Paced:
         self.gives_back = self.leased and grant.lease.window < self.part.lease.window
         self.part.adopt(grant.pace, grant.lease)
         self.in_vain = 0 if self.leased else self.in_vain + 1 if grant.short else _PATIENT
+        self.over = self.over + 1 if self.leased and self.connections() > grant.lease.window else 0
         if (cut or slower) and self.part.rate:
             self.not_before = now + min(1 / self.part.rate, 60.0)  # what the site let pass on credit is used up
 

@@ -138,7 +138,7 @@ class Refresher:
         self.gate.wake(guide.lane)
         if guide.gives_back:
             self._ask(guide)
-        elif guide.asks_again or self._relay.open(guide.lane) > guide.part.lease.window > 0:
+        elif guide.asks_again or guide.tells_again:
             asyncio.get_running_loop().call_later(SPREAD, self._ask, guide)
 
     async def _answers(self, asks: Sequence[Ask]) -> Answers:

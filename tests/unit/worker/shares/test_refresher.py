@@ -1,7 +1,6 @@
 """The refresher on a loop whose time the test moves: lanes in step with their accounts, with and without the store."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mta.attempt import Attempt
@@ -63,11 +62,6 @@ class Scene:
         permit = await self.ask(lane)
         assert isinstance(permit, Permit), permit
         self.refresher.gate.settle(permit, delivered())
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    while not holds():
-        await asyncio.sleep(0.05)
 
 
 def now() -> float:
@@ -222,10 +216,26 @@ async def test_a_worker_that_is_to_have_less_tells_again_soon_how_much_it_has_cl
         waiting = asyncio.create_task(second.ask())
         await asyncio.sleep(0.1)
         await first.ask(patience=0)
-        await until(lambda: first.relay.trimmed[LANE] < 10)
         await asyncio.sleep(0.1)
+        assert first.relay.trimmed[LANE] < 10
         assert not waiting.done()
         first.relay.connections = first.relay.trimmed[LANE]
         await asyncio.sleep(0.8)
         assert waiting.done()
         assert isinstance(await waiting, Permit)
+
+
+@virtual
+async def test_connections_that_hang_are_told_of_for_a_moment_only() -> None:
+    texts: dict[str, str] = {}
+    async with Scene(texts) as first, Scene(texts, "two") as second:
+        for _ in range(10):
+            await first.ask()
+        first.relay.connections = 10
+        before = len(first.shares.asked)
+        for _ in range(60):
+            await first.ask(patience=0)
+            await second.ask(patience=0)
+            await asyncio.sleep(1.0)
+        assert first.relay.trimmed[LANE] < 10
+        assert len(first.shares.asked) - before < 60 + 10
