@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from feedback.event import Event, decode
+from feedback.event import decode
 from tests.bench.contest.contestant import Daemon, Ground, NotHere
 from tests.bench.contest.load import DOMAINS, SELECTOR, SIGNER, Load, address, many, single
 from tests.services.postgres import PostgresServer
@@ -75,26 +75,28 @@ class Working:
 
     def check(self, load: Load) -> str | None:
         """Exactly one final event for each job, and all of them `sent`."""
-        finals = asyncio.run(self._finals(load.count))
-        kinds = Counter(event.event for event in finals)
-        repeats = len(finals) - len({event.event_id for event in finals})
+        kinds, repeats = asyncio.run(self._finals(load.count))
         if kinds == {"sent": load.count} and not repeats:
             return None
         return f"final events {dict(kinds)} for {load.count} jobs, {repeats} of them repeats\n{self._strange()}"
 
-    async def _finals(self, count: int) -> list[Event]:
+    async def _finals(self, count: int) -> tuple[Counter[str], int]:
+        """Final events by kind, and how many of them were told before."""
         stream = adapters.feedback_stream(settings_of(self._config))
-        finals: list[Event] = []
+        kinds: Counter[str] = Counter()
+        told: set[str] = set()
         await stream.open()
         try:
-            while len(finals) < count:
+            while kinds.total() < count:
                 messages = await asyncio.wait_for(stream.take(100), _EVENT_SECONDS)
-                finals += [event for each in messages for event in decode(each.body) if event.final]
+                finals = [event for each in messages for event in decode(each.body) if event.final]
+                kinds.update(event.event for event in finals)
+                told.update(event.event_id for event in finals)
                 await stream.done(messages)
         except TimeoutError:
             pass
         await stream.close()
-        return finals
+        return kinds, kinds.total() - len(told)
 
     def _strange(self) -> str:
         """What the log says beside attempts."""

@@ -1,4 +1,4 @@
-"""One queue's intake on a real broker: resting and resuming with messages unfinished."""
+"""One queue's intake on a real broker: resting and resuming with messages unfinished, and waiting for the broker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,15 +13,21 @@ from worker.queue.rabbit.tap import Delivery
 NAME = "resting"
 
 
+async def consuming(wire: Wire, *, messages: int, prefetch: int) -> Intake:
+    """An intake of a queue with so many messages."""
+    channel = await wire.channel()
+    await channel.queue_declare(NAME, durable=True, arguments={"x-queue-type": "quorum"})
+    for number in range(messages):
+        await channel.basic_publish(b"%d" % number, routing_key=NAME)
+    intake = Intake(NAME, prefetch)
+    await intake.attach(wire)
+    return intake
+
+
 async def test_an_intake_may_rest_and_resume_any_number_of_times_with_messages_unfinished(amqp_url: str) -> None:
     connection = await aio_pika.connect(amqp_url)
     wire = Wire(connection)
-    channel = await wire.channel()
-    await channel.queue_declare(NAME, durable=True, arguments={"x-queue-type": "quorum"})
-    for number in range(60):
-        await channel.basic_publish(b"%d" % number, routing_key=NAME)
-    intake = Intake(NAME, prefetch=10)
-    await intake.attach(wire)
+    intake = await consuming(wire, messages=60, prefetch=10)
     unfinished, seen = [], []
     while len(seen) < 60:
         taken = await within(intake.take(2))
@@ -49,12 +55,7 @@ async def test_an_intake_is_starved_when_the_broker_waits_for_acknowledgements_o
 ) -> None:
     connection = await aio_pika.connect(amqp_url)
     wire = Wire(connection)
-    channel = await wire.channel()
-    await channel.queue_declare(NAME, durable=True, arguments={"x-queue-type": "quorum"})
-    for number in range(7):
-        await channel.basic_publish(b"%d" % number, routing_key=NAME)
-    intake = Intake(NAME, prefetch=5)
-    await intake.attach(wire)
+    intake = await consuming(wire, messages=7, prefetch=5)
     taken: list[Delivery] = []
     while len(taken) < 5:
         assert not intake.starved
@@ -70,7 +71,7 @@ async def test_an_intake_is_starved_when_the_broker_waits_for_acknowledgements_o
     last.done()
     assert not intake.starved
     await intake.close()
-    await channel.queue_delete(NAME)
+    await (await wire.channel()).queue_delete(NAME)
     await connection.close()
 
 

@@ -61,11 +61,6 @@ class Intake:
         )
 
     @property
-    def waiting(self) -> int:
-        """How many could be taken at once."""
-        return len(self._ready)
-
-    @property
     def unfinished(self) -> int:
         return self._tap.unfinished if self._tap is not None else 0
 

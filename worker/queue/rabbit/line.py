@@ -16,7 +16,7 @@ ENTERING, SPARE = 20, 100
 many at least, and at most, where others leave the room."""
 _FEW = 50
 """Unfinished messages of one queue at first; more only where the site takes as much."""
-_GROWTH = 4
+_GROWTH = 4  # times as many, where the site takes them all
 _SHORT = 2.0  # seconds of a pause for which it is not worth giving anything back
 _PATIENCE = 10.0  # seconds for one word of the broker
 _UNLIMITED = 1_000_000_000
