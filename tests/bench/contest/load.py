@@ -23,11 +23,15 @@ _LINE = '<tr><td class="show">{:06}</td><td>An evening of songs beside the water
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`count` copies of a mail of about `size` octets, to one recipient each, spread evenly over `domains` domains."""
+    """`count` copies of a mail of about `size` octets, to one recipient each, spread evenly over `domains` domains.
+
+    `hosted`: the mail systems of the first `DOMAINS` serve them all; else each domain has one of its own.
+    """
 
     count: int
     size: int
     domains: int
+    hosted: bool = False
 
     @property
     def mail(self) -> str:
@@ -37,7 +41,9 @@ class Load:
 
     def domain(self, number: int) -> str:
         """The domain of the recipient of this number."""
-        return single() if self.domains == 1 else many(number % self.domains)
+        if self.domains == 1:
+            return single()
+        return hosted(number % self.domains) if self.hosted else many(number % self.domains)
 
 
 def single() -> str:
@@ -47,6 +53,11 @@ def single() -> str:
 def many(number: int) -> str:
     """One of the domains of the wide course."""
     return f"d{number}.many.example"
+
+
+def hosted(number: int) -> str:
+    """A domain whose mail the system behind `many(number % DOMAINS)` takes, as hosters' customers have it."""
+    return f"d{number}.hosted.example"
 
 
 def address(number: int, own_network: bool) -> str:

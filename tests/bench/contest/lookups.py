@@ -1,11 +1,15 @@
-"""A world of many domains: Debian's unbound answers for them, each with a mail server of a name and an address of its own."""
+"""A world of many domains: Debian's unbound answers for them.
+
+Each has a mail server of a name and an address of its own; as many again are hosted by the first few of these.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.bench.contest.contestant import Daemon, Ground, program, until
 from tests.bench.contest.cost import Group
-from tests.bench.contest.load import address, many, single
+from tests.bench.contest.load import DOMAINS as SYSTEMS
+from tests.bench.contest.load import address, hosted, many, single
 from tests.services.start import free_port, listens
 
 DOMAINS = 10_000
@@ -27,8 +31,10 @@ server:
 remote-control:
     control-enable: no
 """
-_ANSWERS = """\
+_MX = """\
     local-data: "{domain}. 3600 MX 10 {host}."
+"""
+_A = """\
     local-data: "{host}. 3600 A {address}"
 """
 _SETTINGS = """\
@@ -42,12 +48,19 @@ allow_private_mx = true
 def nameserver(ground: Ground, group: Group) -> Iterator[str]:
     """The settings of a worker that asks it."""
     port = free_port()
-    answers = _ANSWERS.format(domain=single(), host=f"mx.{single()}", address="127.0.0.1")
-    for number in range(DOMAINS):
-        where = address(number, ground.own_network)
-        answers += _ANSWERS.format(domain=many(number), host=f"mx.d{number}.example", address=where)
+    answers = _answers(ground.own_network)
     settings = ground.folder / "unbound.conf"
     settings.write_text(_UNBOUND.format(port=port, folder=ground.folder, answers=answers))
     with Daemon([program("unbound", "unbound"), "-d", "-c", str(settings)], group, ground.folder / "unbound.log"):
         until(lambda: listens(port), "unbound")
         yield _SETTINGS.format(nameserver=f"127.0.0.1:{port}")
+
+
+def _answers(own_network: bool) -> str:
+    lines = [_MX.format(domain=single(), host=f"mx.{single()}"), _A.format(host=f"mx.{single()}", address="127.0.0.1")]
+    for number in range(DOMAINS):
+        host = f"mx.d{number}.example"
+        lines.append(_MX.format(domain=many(number), host=host))
+        lines.append(_A.format(host=host, address=address(number, own_network)))
+        lines.append(_MX.format(domain=hosted(number), host=f"mx.d{number % SYSTEMS}.example"))
+    return "".join(lines)

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 from feedback.event import decode
@@ -108,7 +109,7 @@ class Publishing:
     """A publisher that waits for the word."""
 
     def __init__(self, ground: Ground, config: Path, delivery: str, load: Load) -> None:
-        numbers = [str(load.count), str(load.size), str(load.domains)]
+        numbers = [str(int(number)) for number in astuple(load)]
         command = [sys.executable, "-m", "tests.bench.contest.publish", str(config), delivery, *numbers]
         with ground.feeding.inside():
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)

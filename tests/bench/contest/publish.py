@@ -1,6 +1,6 @@
 """The campaign service in the race: a process that has its jobs ready, and publishes them when told to.
 
-`python -m tests.bench.contest.publish CONFIG DELIVERY COUNT SIZE DOMAINS`; it says "ready", waits for a line, publishes with
+`python -m tests.bench.contest.publish CONFIG DELIVERY COUNT SIZE DOMAINS HOSTED`; it says "ready", waits for a line, publishes with
 the worker's own publisher, 500 jobs at a time (of large mails 10 MB), and ends when all are confirmed.
 """
 
