@@ -98,6 +98,7 @@ class Delivery:
             return state, early
         prepared = self.preparation.prepare(job, state, self.clock())
         if not isinstance(prepared, Prepared):
+            _log.warning("impossible", job=job.job_id, delivery=job.delivery_id, why=prepared.failure.detail)
             return state, prepared
         route = await self.outside.routing.route(prepared.envelope.domain)
         if isinstance(route, NoRoute):

@@ -1,11 +1,13 @@
 """What an operator's order makes of a job on its way, wherever it has got to when the order comes."""
 
+import dataclasses
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from feedback.log import Fresh, InDoubt, State
 from feedback.qualifier import Qualifier
@@ -131,6 +133,20 @@ async def test_without_orders_a_job_goes() -> None:
     await desk.deliver()
     assert desk.events == [("accepted", False), ("sent", False)]
     assert desk.way.rules == [RULE]
+
+
+async def test_a_job_that_cannot_be_signed_fails_without_an_attempt_and_the_log_says_why() -> None:
+    desk = Desk()
+    desk.delivery = dataclasses.replace(
+        desk.delivery, preparation=Preparation(desk.delivery.preparation.pools, Signer(Keyring([])))
+    )
+    with capture_logs() as told:
+        await desk.deliver()
+    assert desk.events == [("accepted", False), ("failed", False)]
+    assert desk.way.mails == 0
+    [line] = [line for line in told if line["event"] == "impossible"]
+    assert (line["job"], line["delivery"]) == ("j", "d")
+    assert line["why"].startswith("dkim: ")
 
 
 async def test_a_job_of_a_suspended_site_never_asks_for_leave_and_no_attempt_is_counted() -> None:
