@@ -137,7 +137,8 @@ def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Acc
 def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> tuple[Lease, bool]:
     """What is due to it, at most what is free; whether that is less than half of what is due. A rate too low to be divided
     goes to a few workers whole. Whoever has connections has a part of the rate, too, when the others have given theirs back,
-    and one is kept for whoever comes next, lest he have connections and nothing to send by them; a sliver of it, which would
+    and one is kept for whoever comes next, lest he have connections and nothing to send by them (and not for those for whom whole
+connections will not do: their part would be nobody's); a sliver of it, which would
     only have jobs told of a turn far away, is kept back until then."""
     window, rate = limits
     holders = [lease for lease in others if lease.window]
@@ -145,10 +146,10 @@ def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: floa
     most = max(1.0, rate * LEASE / 2)
     if not wants or len(holders) >= most:
         return nothing, False
-    room = max(0, int(min(most, window)) - len(holders) - 1)
-    coming = sorted((lease.wants for lease in others if not lease.window), reverse=True)[:room]
     free = window - sum(lease.window for lease in others)
     fair = max(1, ceil(due(window, wants, [lease.wants for lease in others])))
+    room = min(int(min(most, window)) - len(holders), ceil(free / fair)) - 1
+    coming = sorted((lease.wants for lease in others if not lease.window), reverse=True)[: max(0, room)]
     mine = max(0, min(fair, free, wants))
     part = due(rate, wants, [*(lease.wants for lease in holders), *coming])
     free_rate = max(0.0, rate - sum(lease.rate for lease in others))

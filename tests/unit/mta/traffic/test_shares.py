@@ -170,6 +170,18 @@ def test_nothing_of_the_rate_is_kept_for_one_for_whom_there_is_no_connection() -
     assert lane.refresh(report("one", 50), RULE, 0.2).lease.rate == 100.0
 
 
+@pytest.mark.parametrize(("window", "workers"), [(5, 4), (7, 7), (10, 3), (20, 32), (200, 32)])
+def test_workers_that_all_want_more_have_the_whole_limit_between_them_though_some_get_no_connection(
+    window: int, workers: int
+) -> None:
+    lane = account(window=window, rate=100.0)
+    for round in range(4):
+        for worker in range(workers):
+            lane.refresh(report(f"w{worker}", 1000), RULE, round + worker / 1000)
+    assert sum(lease.window for lease in lane.leases.values()) == window
+    assert sum(lease.rate for lease in lane.leases.values()) == pytest.approx(100.0)
+
+
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_a_brisk_search_is_as_brisk_with_several_workers_that_use_all_they_have(workers: int) -> None:
     """A round is over before more than one of them has told of it."""
