@@ -137,9 +137,9 @@ def opened(report: Report, rule: Rule, now: float, *, lost: bool = False) -> Acc
 def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: float) -> tuple[Lease, bool]:
     """What is due to it, at most what is free; whether that is less than half of what is due. A rate too low to be divided
     goes to a few workers whole. Whoever has connections has a part of the rate, too, when the others have given theirs back,
-    and one is kept for whoever comes next, lest he have connections and nothing to send by them (and not for those for whom whole
-connections will not do: their part would be nobody's); a sliver of it, which would
-    only have jobs told of a turn far away, is kept back until then."""
+    and one is kept for whoever comes next, lest he have connections and nothing to send by them; but not for more than whole
+    connections will do for, lest it be nobody's. A sliver of it, which would only have jobs told of a turn far away, is kept
+    back until then."""
     window, rate = limits
     holders = [lease for lease in others if lease.window]
     nothing = Lease(0, 0.0, now + LEASE, wants)
