@@ -148,7 +148,7 @@ def _share(wants: int, limits: tuple[int, float], others: list[Lease], now: floa
         return nothing, False
     free = window - sum(lease.window for lease in others)
     fair = max(1, ceil(due(window, wants, [lease.wants for lease in others])))
-    room = min(int(min(most, window)) - len(holders), ceil(free / fair)) - 1
+    room = int(min(most - len(holders), ceil(free / fair))) - 1
     coming = sorted((lease.wants for lease in others if not lease.window), reverse=True)[: max(0, room)]
     mine = max(0, min(fair, free, wants))
     part = due(rate, wants, [*(lease.wants for lease in holders), *coming])

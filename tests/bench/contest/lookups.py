@@ -59,8 +59,11 @@ def nameserver(ground: Ground, group: Group) -> Iterator[str]:
 def _answers(own_network: bool) -> str:
     lines = [_MX.format(domain=single(), host=f"mx.{single()}"), _A.format(host=f"mx.{single()}", address="127.0.0.1")]
     for number in range(DOMAINS):
-        host = f"mx.d{number}.example"
-        lines.append(_MX.format(domain=many(number), host=host))
-        lines.append(_A.format(host=host, address=address(number, own_network)))
-        lines.append(_MX.format(domain=hosted(number), host=f"mx.d{number % SYSTEMS}.example"))
+        lines.append(_MX.format(domain=many(number), host=_host(number)))
+        lines.append(_A.format(host=_host(number), address=address(number, own_network)))
+        lines.append(_MX.format(domain=hosted(number), host=_host(number % SYSTEMS)))
     return "".join(lines)
+
+
+def _host(number: int) -> str:
+    return f"mx.d{number}.example"

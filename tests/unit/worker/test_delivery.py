@@ -1,4 +1,4 @@
-"""What an operator's order makes of a job on its way, wherever it has got to when the order comes."""
+"""What becomes of a job that can never go, and what an operator's order makes of one on its way, wherever it has got to."""
 
 import dataclasses
 import random
