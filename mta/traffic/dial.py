@@ -36,7 +36,13 @@ counted: most of it, for what passed at first passed on credit. And from which s
 old one met again, however the few refusals of a slow lane fell."""
 
 FEW = 4.0
-"""Answers from which a search falls as deep as it can: the first news of a round is bad news, for good news is in no hurry."""
+"""Answers that tell little. A search that was cut before finds no wall in fewer messages taken: the site's credit is still
+empty, and bad news is told at once while good news is in no hurry, so that a rate the site allows can look far too high. With
+as many refusals it falls as deep as it can."""
+
+DEEP, HALF, EASE = 0.3, 0.5, 0.7
+"""What a search keeps of its rate when it is cut again and knows too little to name a wall: when many messages were refused and
+few taken, when none was taken, and when some were."""
 
 _PRIOR = 4.0
 """Attempts that what is known already counts for, against those that were just made."""
@@ -115,8 +121,8 @@ def raise_rate(dial: Dial, taken: float, flow: float, ceiling: float, now: float
 def cut_rate(dial: Dial, flow: float, refusals: Refusals, now: float) -> Dial:
     """After refusals, of `flow` attempts a second."""
     value, spent, cuts = min(dial.value, flow), dial.cuts > 0, dial.cuts + 1
-    if dial.searching and spent and not refusals.taken:
-        keep = 0.3 if refusals.refused >= FEW else 0.5
+    if dial.searching and spent and refusals.taken < FEW:
+        keep = DEEP if refusals.refused >= FEW else EASE if refusals.taken else HALF
         return Dial(value=value * keep, calm_since=now, growth=CREEP, cuts=cuts)
     if dial.searching and dial.growth > CREEP:
         keep = min(max(1 - refusals.share(0.5, spent), 0.2), 0.6)

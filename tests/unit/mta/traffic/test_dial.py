@@ -82,6 +82,17 @@ def test_where_nothing_gets_through_a_search_falls_fast() -> None:
     assert twice.searching
 
 
+def test_a_search_finds_no_wall_in_a_handful_of_answers_from_a_site_without_credit() -> None:
+    once = cut_rate(Dial(value=16.0), inf, Refusals(1, 0, 10), 1.0)
+    scarce = cut_rate(once, inf, Refusals(1, 1, 3), 2.0)
+    assert scarce.searching
+    assert scarce.value == pytest.approx(0.7 * once.value)
+    assert raise_rate(scarce, 10, scarce.value, inf, 3.0).value > scarce.value
+    enough = cut_rate(once, inf, Refusals(1, 1, 4), 2.0)
+    assert not enough.searching
+    assert enough.wall == pytest.approx(0.8 * once.value)
+
+
 def test_a_window_is_cut_to_what_the_site_let_us_have() -> None:
     assert cut_window(Dial(value=32.0), 12, 1.0).value == 20.0
     assert cut_window(Dial(value=1.0), 5, 1.0).value == 1.0
