@@ -2,6 +2,7 @@
 
 One worker process over RabbitMQ and PostgreSQL, both with fsync, sends more jobs, to more domains, or larger mails; which of
 the figures stay flat? Each course has a broker, a store and a worker of its own, and begins with mails that do not count.
+All jobs are published at once, but in one course so that few wait in the broker.
 Domains are looked up in a real DNS. Each is a site of its own with a server at an address of its own, but for those that a few
 mail systems host. Prints tables and writes build/bench-growth.json. A million mails of 10 kB take about 25 GB of disk.
 """
@@ -33,6 +34,9 @@ WARM_UP = 2000
 FLAT = 0.15
 """A cost is called flat that is above the first row's by no more than this share."""
 
+WAITING = 20_000
+"""Jobs that may wait in the broker in the course that shows what the number of those that wait does to the cost."""
+
 _ROOT = Path(__file__).parents[2]
 _WIDEST = 100_000  # mails of a course with many domains
 _RUNS, _ENOUGH = 5, 10_000  # a short course is run so many times in a turn, or until so many mails are sent
@@ -54,13 +58,12 @@ def axes(most: int) -> list[Axis]:
     """`most`: jobs in the longest course."""
     wide = min(most, _WIDEST)
     counts = [*(count for count in (1000, 10_000, 100_000) if count < most), most]
+    jobs = [*(Load(count, 10_000, 1) for count in counts), Load(most, 10_000, 1, waiting=WAITING)]
     domains = [Load(wide, 10_000, number) for number in (1, 200, lookups.DOMAINS)]
     domains.append(Load(wide, 10_000, lookups.DOMAINS, hosted=True))
     domains = [load for load in domains if load.domains <= wide]
     return [
-        Axis(
-            "jobs", "More jobs", [Load(count, 10_000, 1) for count in counts], [f"{count:,} jobs" for count in counts]
-        ),
+        Axis("jobs", "More jobs", jobs, [_many(load) for load in jobs]),
         Axis(
             "domains",
             "More domains",
@@ -74,6 +77,10 @@ def axes(most: int) -> list[Axis]:
             [f"{n // 1000:,} kB" for n in _EACH],
         ),
     ]
+
+
+def _many(load: Load) -> str:
+    return f"{load.count:,} jobs" + f", {load.waiting:,} waiting" * bool(load.waiting)
 
 
 def _towards(load: Load) -> str:
@@ -176,7 +183,7 @@ def _write(chosen: Sequence[Axis], results: Mapping[Load, Sequence[Result | Fail
         rows = _rows(axis, results)
         told[axis.name] = [row.json() for row in rows]
         for each, row in zip(told[axis.name], rows, strict=True):
-            each["hosted"] = row.load.hosted
+            each["hosted"], each["waiting"] = row.load.hosted, row.load.waiting
             if row.good and rows[0].good:
                 each["to_first"], each["to_first_all"] = (round(ratio, 3) for ratio in growth(row, rows[0]))
     (_ROOT / "build").mkdir(exist_ok=True)

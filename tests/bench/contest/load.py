@@ -25,13 +25,15 @@ _LINE = '<tr><td class="show">{:06}</td><td>An evening of songs beside the water
 class Load:
     """`count` copies of a mail of about `size` octets, to one recipient each, spread evenly over `domains` domains.
 
-    `hosted`: the mail systems of the first `DOMAINS` serve them all; else each domain has one of its own.
+    `hosted`: the mail systems of the first `DOMAINS` serve them all; else each domain has one of its own. `waiting`: how many of
+    them may wait in the worker's broker, about, before its publisher pauses; 0: all.
     """
 
     count: int
     size: int
     domains: int
     hosted: bool = False
+    waiting: int = 0
 
     @property
     def mail(self) -> str:

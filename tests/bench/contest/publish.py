@@ -1,35 +1,60 @@
 """The campaign service in the race: a process that has its jobs ready, and publishes them when told to.
 
-`python -m tests.bench.contest.publish CONFIG DELIVERY COUNT SIZE DOMAINS HOSTED`; it says "ready", waits for a line, publishes with
-the worker's own publisher, 500 jobs at a time (of large mails 10 MB), and ends when all are confirmed.
+`python -m tests.bench.contest.publish CONFIG DELIVERY COUNT SIZE DOMAINS HOSTED WAITING`; it says "ready", waits for a line, publishes
+with the worker's own publisher, 500 jobs at a time (of large mails 10 MB), and ends when all are confirmed. Where not all may wait in
+the broker at once, it looks at RabbitMQ's queues before each tenth of what may.
 """
 
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+import aio_pika
 import msgspec
 import uvloop
 
-from tests.bench.contest.load import SENDER, Load
+from tests.bench.contest.load import SENDER, Load, single
 from worker import adapters
 from worker.queue import Job
+from worker.queue.rabbit.names import Names
+from worker.settings import Settings
 from worker.settings import load as settings_of
 
 _BATCH, _OCTETS = 500, 10_000_000
+_PAUSE = 0.2
 
 
 async def publish(config: Path, delivery: str, load: Load) -> None:
-    publisher = adapters.job_publisher(settings_of(config))
+    settings = settings_of(config)
+    publisher = adapters.job_publisher(settings)
     await publisher.open()
-    made, together = jobs(delivery, load), max(1, min(_BATCH, _OCTETS // load.size))
+    made, together = jobs(delivery, load), load.waiting // 10 or max(1, min(_BATCH, _OCTETS // load.size))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     while batch := list(islice(made, together)):
+        if load.waiting:
+            await _room(settings, load.waiting)
         await publisher.publish(batch)
     await publisher.close()
+
+
+async def _room(settings: Settings, most: int) -> None:
+    """Returns as soon as fewer wait."""
+    names = Names(settings.broker.prefix)
+    async with await aio_pika.connect(settings.broker.url.get_secret_value()) as connection:
+        while sum([await _waiting(connection, name) for name in (names.bulk, names.bulk_of(single()))]) >= most:
+            await asyncio.sleep(_PAUSE)
+
+
+async def _waiting(connection: aio_pika.abc.AbstractConnection, queue: str) -> int:
+    """None while a site has no queue of its own."""
+    with suppress(aio_pika.exceptions.ChannelNotFoundEntity):
+        async with connection.channel() as channel:
+            return (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
+    return 0
 
 
 def jobs(delivery: str, load: Load) -> Iterator[Job]:
