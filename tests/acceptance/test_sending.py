@@ -4,11 +4,10 @@ import asyncio
 import signal
 from collections import Counter
 
-import aio_pika
 import pytest
-from aio_pika.exceptions import ChannelNotFoundEntity
 
 from tests.acceptance.installation import Installation
+from tests.services.depth import ready
 
 ADDRESSES = [f"r{number}@d{number % 20}.example.net" for number in range(1000)]
 FILLING = "This line makes the message as long as a newsletter is.\n" * 500
@@ -31,7 +30,7 @@ def test_a_list_whose_sending_was_stopped_twice_reaches_every_recipient_once(
         asyncio.run(_more_than(queued, amqp_url, f"{installation.prefix}.bulk"))
         sending.send_signal(number)
         assert sending.wait(60) == code, installation.logs()
-        before, queued = queued, asyncio.run(_depth(amqp_url, f"{installation.prefix}.bulk"))
+        before, queued = queued, asyncio.run(ready(amqp_url, f"{installation.prefix}.bulk")) or 0
         assert 0 < queued - before < len(ADDRESSES)
     assert "the same command again enqueues the rest and sends nothing twice" in installation.logs()
 
@@ -49,15 +48,5 @@ def test_a_list_whose_sending_was_stopped_twice_reaches_every_recipient_once(
 async def _more_than(count: int, url: str, queue: str) -> None:
     """Wait until there are more jobs in a queue, which may not be there yet."""
     async with asyncio.timeout(60):
-        while await _depth(url, queue) <= count:
+        while (await ready(url, queue) or 0) <= count:
             pass
-
-
-async def _depth(url: str, queue: str) -> int:
-    connection = await aio_pika.connect(url)
-    async with connection:
-        try:
-            found = await (await connection.channel()).declare_queue(queue, passive=True)
-        except ChannelNotFoundEntity:
-            return 0
-    return found.declaration_result.message_count or 0

@@ -108,7 +108,7 @@ def turn(place: Place, load: Load) -> list[Result | Failed]:
 def main() -> int:
     options = _options()
     chosen = [axis for axis in axes(options.most) if not options.only or axis.name in options.only]
-    console = Console(width=165)
+    console = Console(width=182)
     loads = list(dict.fromkeys(load for axis in chosen for load in axis.loads))
     needed = max(load.count * (2 * load.size + _OCTETS_A_JOB) for load in loads)
     free = shutil.disk_usage(tempfile.gettempdir()).free

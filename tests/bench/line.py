@@ -18,9 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import aio_pika
 import uvloop
 from rich.console import Console
 
@@ -28,6 +26,7 @@ from feedback.event import decode
 from feedback.stream import FeedbackStream
 from tests.acceptance.installation import COMMAND, Installation
 from tests.bench.rows import Row, tell
+from tests.services.depth import ready
 from tests.services.postgres import PostgresServer
 from tests.services.rabbitmq import RabbitNode, private_rabbitmq
 from worker.queue import Job
@@ -196,16 +195,9 @@ async def _behind(course: Course, backlog: int, number: int) -> list[float]:
     ends = await course.hear("urgent", number)
     await trickling
     await publisher.close()
-    left = await _ready(course)
+    left = await ready(course.place.node.url, f"{course.name}.bulk") or 0
     assert left > 0, "the backlog was gone before the last transactional job was sent"
     return [ends[job_id] - at for job_id, at in published.items()]
-
-
-async def _ready(course: Course) -> int:
-    async with await aio_pika.connect(course.place.node.url) as connection, connection.channel() as channel:
-        queue = await channel.get_queue(f"{course.name}.bulk", ensure=False)
-        declared: Any = await channel.declare_queue(queue.name, passive=True)
-        return int(declared.declaration_result.message_count)
 
 
 @contextmanager

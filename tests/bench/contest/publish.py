@@ -8,15 +8,14 @@ the broker at once, it looks at RabbitMQ's queues before each tenth of what may.
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-import aio_pika
 import msgspec
 import uvloop
 
 from tests.bench.contest.load import SENDER, Load, single
+from tests.services.depth import ready
 from worker import adapters
 from worker.queue import Job
 from worker.queue.rabbit.names import Names
@@ -42,19 +41,10 @@ async def publish(config: Path, delivery: str, load: Load) -> None:
 
 
 async def _room(settings: Settings, most: int) -> None:
-    """Returns as soon as fewer wait."""
-    names = Names(settings.broker.prefix)
-    async with await aio_pika.connect(settings.broker.url.get_secret_value()) as connection:
-        while sum([await _waiting(connection, name) for name in (names.bulk, names.bulk_of(single()))]) >= most:
-            await asyncio.sleep(_PAUSE)
-
-
-async def _waiting(connection: aio_pika.abc.AbstractConnection, queue: str) -> int:
-    """None while a site has no queue of its own."""
-    with suppress(aio_pika.exceptions.ChannelNotFoundEntity):
-        async with connection.channel() as channel:
-            return (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
-    return 0
+    """Returns as soon as fewer wait, in the queue of all and in the site's own, which is there once it is busy."""
+    url, names = settings.broker.url.get_secret_value(), Names(settings.broker.prefix)
+    while sum([await ready(url, queue) or 0 for queue in (names.bulk, names.bulk_of(single()))]) >= most:
+        await asyncio.sleep(_PAUSE)
 
 
 def jobs(delivery: str, load: Load) -> Iterator[Job]:

@@ -10,6 +10,7 @@ import pytest
 
 from mta.lane import Lane, Source
 from tests.integration.queue.transports import DEADLINE, within
+from tests.services.depth import ready
 from worker.queue import Job, QueueAway, Ticket, portion
 from worker.queue.census import MANY_HELD
 from worker.queue.rabbit import Prefetch, RabbitPublisher, RabbitQueue, line, sites
@@ -43,12 +44,7 @@ class Crew:
 
     async def waiting(self, name: str) -> int | None:
         """Messages ready in a queue; None when there is no such queue."""
-        async with await aio_pika.connect(self.url) as connection:
-            channel = await connection.channel()
-            with suppress(aio_pika.exceptions.ChannelNotFoundEntity):
-                declared = await channel.declare_queue(f"{PREFIX}.{name}", passive=True)
-                return declared.declaration_result.message_count
-        return None
+        return await ready(self.url, f"{PREFIX}.{name}")
 
     async def close(self) -> None:
         for each in self._opened:
